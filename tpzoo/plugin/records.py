@@ -1,0 +1,193 @@
+"""The records that plugins yield: one frozen, typed record for every entry of the zoo.
+
+A record says what an entry is called, what it can be set to and how it is built. ``build`` is either a callable or the
+string ``"package.module:name"``, imported when the entry is first built; the string keeps listing and config checking
+free of torch. Every record may bring its own ``smallest`` settings, which the conformance kit uses.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from tpzoo.plugin.settings import setting
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where an entry was published."""
+
+    title: str
+    authors: str
+    year: int
+    venue: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What all records share.
+
+    Attributes:
+        name: what a config calls it.
+        summary: one line.
+        build: what makes it; see each kind for its arguments. A callable or ``"package.module:name"``.
+        config: the frozen dataclass of its settings, or None if it has none.
+        provides: capabilities that other components may require.
+        requires: capabilities that some other chosen component must provide.
+        smallest: settings that make the quickest instance that still shows everything; for tests.
+        expected_failures: conformance check name -> why this entry cannot pass it.
+    """
+
+    kind: ClassVar[str]
+    shared: ClassVar[type | None] = None
+
+    name: str
+    summary: str
+    build: Callable[..., Any] | str
+    config: type | None = None
+    paper: Paper | None = None
+    provides: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    smallest: Mapping[str, Any] = field(default=NOTHING, hash=False)
+    expected_failures: Mapping[str, str] = field(default=NOTHING, hash=False)
+
+    def builder(self) -> Callable[..., Any]:
+        """The callable behind ``build``, imported if it is given as a string."""
+        if not isinstance(self.build, str):
+            return self.build
+        module, _, attribute = self.build.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+
+class Architecture(Record):
+    """What maps the input to the output. ``build(settings, spec: DataSpec) -> Network``."""
+
+    kind = "architecture"
+
+
+class FeedbackPath(Record):
+    """Which wires carry information down. ``build(settings, network, make_map) -> Feedback``.
+
+    ``make_map(edge) -> FeedbackMap`` builds the map form that the config selects for the path's ``map`` setting.
+    """
+
+    kind = "feedback"
+
+
+class MapForm(Record):
+    """What sits on a wire. ``build(settings, ends: Ends) -> FeedbackMap``."""
+
+    kind = "map"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Twin(Record):
+    """How the map ``mirror`` inverts one type of module. ``build(module, shape_in, shape_out)``; ``name`` is the type.
+
+    ``module`` is the type or its ``"package.module:Name"``.
+    """
+
+    kind: ClassVar[str] = "twin"
+    module: type | str
+
+
+class FeedbackLearner(Record):
+    """How the maps get their weights. ``build(settings) -> Learner``."""
+
+    kind = "learner"
+
+
+class OutputStrategy(Record):
+    """How the loss becomes the displacement of the output. ``build(settings) -> Output``."""
+
+    kind = "output"
+
+
+class LossFunction(Record):
+    """What is minimised. ``build(settings, spec: DataSpec) -> Loss``."""
+
+    kind = "loss"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetRule(Record):
+    """How the output displacement becomes updates. ``build(settings) -> Rule``.
+
+    ``uses_feedback`` is False for a rule that needs no feedback path (bp): the config then selects ``none``.
+    """
+
+    kind: ClassVar[str] = "rule"
+    uses_feedback: bool = True
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """What every data set can be set to."""
+
+    root: str | None = setting(
+        None, help="folder that holds the files; default: the variable TPZOO_DATA, else the user's cache folder"
+    )
+    validation: int = setting(0, minimum=0, help="training examples held out for validation, drawn by `split_seed`")
+    split_seed: int = setting(0, minimum=0, help="seed of the validation split")
+    download: bool = setting(False, help="fetch the files if they are missing")
+
+
+class DataSet(Record):
+    """Examples to learn from. ``build(settings) -> Data``; settings inherit from :class:`DataSettings`."""
+
+    kind = "dataset"
+    shared = DataSettings
+
+
+@dataclass(frozen=True)
+class ProbeSettings:
+    """What every probe can be set to."""
+
+    every: int = setting(100, minimum=1, help="measure on every N-th training step")
+
+
+class MetricProbe(Record):
+    """A measurement during training. ``build(settings) -> Probe``; settings inherit from :class:`ProbeSettings`."""
+
+    kind = "probe"
+    shared = ProbeSettings
+
+
+class RunLogger(Record):
+    """Where the figures of a run go. ``build(settings, folder: Path | None) -> Logger``."""
+
+    kind = "logger"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Record):
+    """A published method as a config file. ``build`` is not called; ``path`` is the YAML file."""
+
+    kind: ClassVar[str] = "recipe"
+    build: Callable[..., Any] | str = ""
+    path: str = ""
+
+
+KINDS: dict[str, type[Record]] = {
+    record.kind: record
+    for record in (
+        Architecture,
+        FeedbackPath,
+        MapForm,
+        Twin,
+        FeedbackLearner,
+        OutputStrategy,
+        LossFunction,
+        TargetRule,
+        DataSet,
+        MetricProbe,
+        RunLogger,
+        Recipe,
+    )
+}
