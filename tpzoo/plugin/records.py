@@ -15,7 +15,9 @@ from typing import Any, ClassVar
 
 from tpzoo.plugin.settings import setting
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+def _nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,8 @@ class Record:
     paper: Paper | None = None
     provides: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
-    smallest: Mapping[str, Any] = field(default=NOTHING, hash=False)
-    expected_failures: Mapping[str, str] = field(default=NOTHING, hash=False)
+    smallest: Mapping[str, Any] = field(default_factory=_nothing, hash=False)
+    expected_failures: Mapping[str, str] = field(default_factory=_nothing, hash=False)
 
     def builder(self) -> Callable[..., Any]:
         """The callable behind ``build``, imported if it is given as a string."""

@@ -109,9 +109,8 @@ def component(kind: str, default: str, *, help: str = "") -> Any:
 
 
 def _per_name(default: Any, axis: str, limits: dict[str, Any]) -> Any:
-    field = setting(PerName(default), **limits)
-    field.metadata = {**field.metadata, "per": axis}
-    return field
+    limits = {key: value for key, value in limits.items() if value is not None}
+    return _field(PerName(default), {"help": "", **limits, "per": axis})
 
 
 def _field(default: Any, metadata: dict[str, Any]) -> Any:
