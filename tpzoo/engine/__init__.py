@@ -1,0 +1,51 @@
+"""The frame: blocks and networks, passes, feedback, learners, rules, random streams and the training step."""
+
+from tpzoo.engine.block import Activity, Block, ModuleBlock
+from tpzoo.engine.context import Context
+from tpzoo.engine.draw import Draw, FilledDraw, RecordingDraw, Share, Streams
+from tpzoo.engine.feedback import At, Connect, Edge, Ends, Feedback, FeedbackMap, connector, source_activation
+from tpzoo.engine.learner import Learner, Noise
+from tpzoo.engine.network import Network, Node, Trace
+from tpzoo.engine.objective import Batch, Loss, Output
+from tpzoo.engine.optimise import Group
+from tpzoo.engine.passes import BACKENDS, Pass
+from tpzoo.engine.probe import Probe, Snapshot, angle
+from tpzoo.engine.rule import Rule
+from tpzoo.engine.step import Engine, Iterations
+
+__all__ = [
+    "BACKENDS",
+    "Activity",
+    "At",
+    "Batch",
+    "Block",
+    "Connect",
+    "Context",
+    "Draw",
+    "Edge",
+    "Ends",
+    "Engine",
+    "Feedback",
+    "FeedbackMap",
+    "FilledDraw",
+    "Group",
+    "Iterations",
+    "Learner",
+    "Loss",
+    "ModuleBlock",
+    "Network",
+    "Node",
+    "Noise",
+    "Output",
+    "Pass",
+    "Probe",
+    "RecordingDraw",
+    "Rule",
+    "Share",
+    "Snapshot",
+    "Streams",
+    "Trace",
+    "angle",
+    "connector",
+    "source_activation",
+]
