@@ -59,9 +59,10 @@ class Context:
         self.output = out if first else self.output
         return gradients
 
-    def train_feedback(self, trace: Trace) -> None:
-        """Train the maps on this batch, as often as the config says."""
-        self._engine.train_feedback(trace)
+    def train_feedback(self, trace: Trace | None = None) -> None:
+        """Train the maps on this batch, as often as the config says; without a ``trace`` on a pass of its own."""
+        if self.order != "forward_only":
+            self._engine.train_feedback(self.batch.x, trace)
 
     def step(
         self,

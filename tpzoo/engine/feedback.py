@@ -67,8 +67,10 @@ class FeedbackMap(nn.Module, abc.ABC):
     """g: from the space of an edge's source to that of its target.
 
     With the capability ``linear_tail``, ``forward(u, at) == linear(features(u, at), at)`` where ``features`` has no
-    parameters and ``linear`` is linear up to a bias.
+    parameters and ``linear`` is linear up to a bias; the attribute ``linear_tail`` is then True.
     """
+
+    linear_tail: bool = False
 
     @abc.abstractmethod
     def forward(self, u: Tensor, at: At) -> Tensor:
@@ -155,8 +157,8 @@ class Feedback(nn.Module):
         found: dict[str, Tensor] = {trace.last: d_output}
         memory: dict[Any, Any] = {}
         for edge in self._leading_to(upto, trace.last):
-            d = found[trace.last if edge.source == "output" else edge.source]
-            sent = edge.map.difference(d, self.at(edge, trace, label, memory))
+            at = self.at(edge, trace, label, memory)
+            sent = edge.map.difference(found[at.source.name if at.source else edge.source], at)
             found[edge.target] = found[edge.target] + sent if edge.target in found else sent
         return found
 

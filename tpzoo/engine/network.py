@@ -26,11 +26,11 @@ class Node:
 class Trace:
     """One batch through the whole network, cut at every block boundary: one :class:`Pass` for each node."""
 
-    def __init__(self, x: Tensor, passes: Mapping[str, Pass], backend: Backend) -> None:
+    def __init__(self, network: Network, x: Tensor, passes: Mapping[str, Pass]) -> None:
+        self.network = network
         self.input = x
         self.passes = dict(passes)
         self.last = next(reversed(self.passes))
-        self._backend = backend
 
     def __getitem__(self, node: str) -> Pass:
         return self.passes[self.last if node == "output" else node]
@@ -50,7 +50,7 @@ class Trace:
 
         Nodes that are left out are not trained. A block that several nodes share gets the sum of their gradients.
         """
-        return self._backend.gradients([(self[node]._differentiable(), value) for node, value in cotangents.items()])
+        return self.network.backend.gradients([(self[node]._differentiable(), value) for node, value in cotangents.items()])
 
 
 class Network(nn.Module):
@@ -107,7 +107,7 @@ class Network(nn.Module):
         for node in self.nodes:
             passes[node.name] = self._run(node, h, graph, update_buffers)
             h = passes[node.name].out
-        return Trace(x, passes, self.backend)
+        return Trace(self, x, passes)
 
     def run_at(self, node: str, h: Tensor) -> Pass:
         """One node on any input ``h``, with ``vjp``; no buffer is moved."""

@@ -59,27 +59,34 @@ class Engine:
         """Train on one minibatch and return the output (batch, ...) that it had before the step."""
         draw = self.streams.draw("rule", self.share)
         context = Context(self, self.batch(x, y), draw, order, observe)
-        if self.learner.when == "data_free":
-            self._train_feedback_now(self.network.trace(x, update_buffers=False))
+        if self.learner.when == "data_free" and order != "forward_only":
+            self.train_feedback_batch(x)
         self.rule.train_step(context)
         if self.learner.when == "after_forward" and order != "forward_only":
-            self._train_feedback_now(self.network.trace(x, update_buffers=False))
-        assert context.output is not None, f"{type(self.rule).__name__}.train_step made no training pass"
+            self.train_feedback_batch(x)
+        if context.output is None:
+            raise TypeError(f"{type(self.rule).__name__}.train_step made no training pass")
         return context.output
 
     def train_feedback_batch(self, x: Tensor) -> None:
         """Train only the maps on one minibatch; the network, running statistics included, is left alone."""
-        graph = self.learner.differentiates_forward
-        self._train_feedback_now(self.network.trace(x, update_buffers=False, graph=graph))
+        if self._feedback_learns():
+            graph = self.learner.differentiates_forward
+            self._train_maps(self.network.trace(x, update_buffers=False, graph=graph))
 
-    def train_feedback(self, trace: Trace) -> None:
-        """What ``Context.train_feedback`` does: the learners that train with the targets train now."""
-        if self.learner.when == "feedback":
-            self._train_feedback_now(trace)
-
-    def _train_feedback_now(self, trace: Trace) -> None:
-        if not self.learner.trains or self.rule.trains_feedback or not self.backward.trained:
+    def train_feedback(self, x: Tensor, trace: Trace | None) -> None:
+        """What ``Context.train_feedback`` does: a learner that trains with the targets trains now."""
+        if self.learner.when != "feedback":
             return
+        if trace is None:
+            self.train_feedback_batch(x)
+        elif self._feedback_learns():
+            self._train_maps(trace)
+
+    def _feedback_learns(self) -> bool:
+        return self.learner.trains and not self.rule.trains_feedback and bool(self.backward.trained)
+
+    def _train_maps(self, trace: Trace) -> None:
         if self.iterations.by_edge is None:
             for _ in range(self.iterations.together):
                 self._feedback_step(self.feedback.edges, trace)
