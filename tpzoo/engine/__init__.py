@@ -1,9 +1,11 @@
 """The frame: blocks and networks, passes, feedback, learners, rules, random streams and the training step."""
 
+from tpzoo.engine.activations import Activation, activation
 from tpzoo.engine.block import Activity, Block, ModuleBlock
 from tpzoo.engine.context import Context
 from tpzoo.engine.draw import Draw, FilledDraw, RecordingDraw, Share, Streams
 from tpzoo.engine.feedback import At, Connect, Edge, Ends, Feedback, FeedbackMap, connector, source_activation
+from tpzoo.engine.initialise import initialise
 from tpzoo.engine.learner import Learner, Noise
 from tpzoo.engine.network import Network, Node, Trace
 from tpzoo.engine.objective import Batch, Loss, Output
@@ -11,10 +13,12 @@ from tpzoo.engine.optimise import Group
 from tpzoo.engine.passes import BACKENDS, Pass
 from tpzoo.engine.probe import Probe, Snapshot, angle
 from tpzoo.engine.rule import Rule
+from tpzoo.engine.seeds import SeedBatch
 from tpzoo.engine.step import Engine, Iterations
 
 __all__ = [
     "BACKENDS",
+    "Activation",
     "Activity",
     "At",
     "Batch",
@@ -41,11 +45,14 @@ __all__ = [
     "Probe",
     "RecordingDraw",
     "Rule",
+    "SeedBatch",
     "Share",
     "Snapshot",
     "Streams",
     "Trace",
+    "activation",
     "angle",
     "connector",
+    "initialise",
     "source_activation",
 ]

@@ -34,7 +34,9 @@ class Draw:
         """Gaussian noise of mean 0 and the given standard deviation, with the shape, dtype and device of ``like``."""
         return self._cut(
             like.shape,
-            lambda shape: torch.randn(shape, generator=self._generator, dtype=like.dtype, device=like.device).mul_(std),
+            lambda shape: torch.empty(shape, dtype=like.dtype, device=like.device).normal_(
+                0.0, std, generator=self._generator
+            ),
         )
 
     def uniform(self, shape: Sequence[int], device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -63,7 +65,10 @@ class FilledDraw(Draw):
         self._tensors: Iterator[Tensor] = iter(tensors)
 
     def _cut(self, shape: Sequence[int], make: Callable[[tuple[int, ...]], Tensor]) -> Tensor:
-        return next(self._tensors)
+        try:
+            return next(self._tensors)
+        except StopIteration:
+            raise LookupError("more random tensors were asked for than had been drawn") from None
 
 
 class RecordingDraw(Draw):

@@ -91,7 +91,7 @@ class FeedbackMap(nn.Module, abc.ABC):
 
     def linear_gradient(self, v: Tensor, cotangent: Tensor, at: At) -> dict[str, Tensor]:
         """The gradient of <linear(v), cotangent> by parameter name. Default: differentiate :meth:`linear`."""
-        names = [name for name, p in self.named_parameters() if p.requires_grad]
+        names = [name for name, _ in self.named_parameters()]
         return AUTOGRAD.loss_gradients(self, names, lambda: ((self.linear(v, at) * cotangent).sum(), []))[0]
 
 
@@ -178,9 +178,7 @@ class Feedback(nn.Module):
 
     def gradients(self, edges: Sequence[Edge], loss: Callable[[], Tensor]) -> list[dict[str, Tensor]]:
         """The gradient of the scalar ``loss()`` with respect to the maps of ``edges``, a dict for each edge."""
-        names = [
-            f"{edge.name}.{name}" for edge in edges for name, p in edge.map.named_parameters() if p.requires_grad
-        ]
+        names = [f"{edge.name}.{name}" for edge in edges for name, _ in edge.map.named_parameters()]
         found, _ = self.backend.loss_gradients(self.maps, names, lambda: (loss(), []))
         return [_of_edge(found, edge.name) for edge in edges]
 

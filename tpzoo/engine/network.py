@@ -129,6 +129,8 @@ class Network(nn.Module):
 
         Where a block is not row-independent, the passes are made one by one.
         """
+        if len(starts) == 1:
+            return [self.push(*starts[0], upto)]
         order = sorted(range(len(starts)), key=lambda i: self.position(starts[i][1]))
         path = self._between(starts[order[0]][1], upto)
         if not all(self.block_of(node).row_independent for node in path):
@@ -138,7 +140,8 @@ class Network(nn.Module):
         rows = torch.cat(entering.pop(starts[order[0]][1]))
         for node in path:
             made = self._run(node, rows, graph=False, update_buffers=False)
-            rows = torch.cat([made.out, *entering.pop(node.name, [])])
+            joining = entering.pop(node.name, [])
+            rows = torch.cat([made.out, *joining]) if joining else made.out
         return _split(made, [starts[i][0].shape[0] for i in order], order)
 
     def loss_gradients(
@@ -156,7 +159,7 @@ class Network(nn.Module):
             # <out, error / batch> has the gradient of the mean loss; the error itself is held constant.
             return (out * (error(out.detach()) / x.shape[0])).sum(), [out]
 
-        names = [name for name, p in self.blocks.named_parameters() if p.requires_grad]
+        names = [name for name, _ in self.blocks.named_parameters()]
         gradients, (out,) = self.backend.loss_gradients(self.blocks, names, surrogate)
         return out, gradients
 

@@ -164,7 +164,7 @@ class Autograd:
         return _grad([out for out, _ in reached], parameters, [cotangent for _, cotangent in reached])
 
     def loss_gradients(self, module: nn.Module, names: Sequence[str], loss: LossCall) -> LossResult:
-        parameters = select(module, names)
+        parameters = {name: p for name, p in select(module, names).items() if p.requires_grad}
         with torch.enable_grad():
             value, others = loss()
         found = _grad([value], parameters, None) if value.requires_grad else {}

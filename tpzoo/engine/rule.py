@@ -38,7 +38,8 @@ class Rule(nn.Module, abc.ABC):
         The loss of a block is 1/2 |F(h) - t|^2, summed over features, mean over the batch. Its gradient is the
         vector-Jacobian product of the block with cotangent -d / batch. No gradient crosses a block boundary.
         """
-        return trace.parameter_gradients({node: -d / trace.batch_size for node, d in displacements.items()})
+        scale = -1.0 / trace.batch_size
+        return trace.parameter_gradients({node: scale * d for node, d in displacements.items()})
 
     def train_step(self, context: Context) -> None:
         """One minibatch. Override it only for a rule that steps in another order."""

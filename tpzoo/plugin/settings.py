@@ -27,6 +27,14 @@ class PerName(Generic[T]):
 
     value: T | Mapping[str, T] | Sequence[T]
 
+    def __getitem__(self, name: str) -> T:
+        """The value for one name. A list must have been resolved first; the builder does that for every component."""
+        if isinstance(self.value, Mapping):
+            return _by_pattern(self.value, [name], "setting")[name] if name not in self.value else self.value[name]
+        if isinstance(self.value, Sequence) and not isinstance(self.value, str):
+            raise SettingError(f"a list of values cannot be asked for '{name}' before it is resolved")
+        return self.value
+
     def resolve(self, names: Sequence[str], what: str = "setting") -> dict[str, T]:
         """Return ``{name: value}`` for ``names``.
 

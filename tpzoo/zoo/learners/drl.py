@@ -17,7 +17,7 @@ from torch import Tensor
 
 from tpzoo import Draw, Edge, Feedback, Learner, Noise, Trace
 from tpzoo.zoo.learners.cards import DrlSettings
-from tpzoo.zoo.learners.reconstruction import reduce
+from tpzoo.zoo.learners.reconstruction import squared_error
 
 
 class DRL(Learner):
@@ -58,4 +58,4 @@ class DRL(Learner):
         return feedback.gradients(edges, total)
 
     def _loss(self, edge: Edge, sent: Tensor, noise: Noise) -> Tensor:
-        return reduce(sent - noise[0], self.settings.reduction) / self.settings.sigma[edge.name] ** 2
+        return squared_error(sent, noise[0], self.settings.reduction) / self.settings.sigma[edge.name] ** 2

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from tpzoo import At, Draw, Edge, Feedback, Learner, Noise, Pass, Trace
 from tpzoo.zoo.learners.cards import ReconstructionSettings
@@ -48,8 +49,8 @@ class Reconstruction(Learner):
     def _loss(self, edge: Edge, trace: Trace, noisy: Tensor, pushed: Pass) -> Tensor:
         clean = trace[edge.target]
         aim = noisy if self.settings.target == "noisy" else clean.out
-        error = edge.map(pushed.out, At(pushed, clean)) - aim
-        return self._scale(edge) * reduce(error, self.settings.reduction)
+        rebuilt = edge.map(pushed.out, At(pushed, clean))
+        return self._scale(edge) * squared_error(rebuilt, aim, self.settings.reduction)
 
     def _scale(self, edge: Edge) -> float:
         floored = max(self.settings.sigma[edge.name], self.settings.sigma_floor)
@@ -66,7 +67,8 @@ def push_by_source(edges: Sequence[Edge], noisy: Sequence[Tensor], trace: Trace)
     return [made[edge.name] for edge in edges]
 
 
-def reduce(error: Tensor, reduction: str) -> Tensor:
-    """The squared error, mean over the batch, mean or sum over units."""
-    squares = error.flatten(1).square()
-    return squares.mean() if reduction == "mean" else squares.sum(1).mean()
+def squared_error(value: Tensor, aim: Tensor, reduction: str) -> Tensor:
+    """|value - aim|^2, mean over the batch, mean or sum over units."""
+    if reduction == "mean":
+        return F.mse_loss(value, aim)
+    return F.mse_loss(value, aim, reduction="sum") / value.shape[0]
