@@ -47,6 +47,7 @@ class Progress:
     train_accuracy: float | None = None
     test_loss: float | None = None
     test_accuracy: float | None = None
+    best_epoch: int | None = None
     best_valid_accuracy: float | None = None
     test_accuracy_at_best_valid: float | None = None
 
@@ -160,13 +161,14 @@ class Training:
 
     def _end_epoch(self, phase: Phase) -> None:
         data, progress = self.built.data, self.progress
-        values = _named("train", Score(progress.train_loss or math.nan, progress.train_accuracy))
+        loss = math.nan if progress.train_loss is None else progress.train_loss
+        values = _named("train", Score(loss, progress.train_accuracy))
         test = self.evaluate(data.test)
         progress.epoch, progress.test_loss, progress.test_accuracy = phase.epoch, test.loss, test.accuracy
         if data.validation is not None:
             valid = self.evaluate(data.validation)
             values.update(_named("valid", valid))
-            self._note_best(valid, test)
+            self._note_best(phase.epoch, valid, test)
         values.update(_named("test", test))
         progress.seconds = time.perf_counter() - self._started
         self._log("epoch", phase.epoch, progress.step, values)
@@ -183,9 +185,10 @@ class Training:
             self.experiment.evaluation_batch_size,
         )
 
-    def _note_best(self, valid: Score, test: Score) -> None:
+    def _note_best(self, epoch: int, valid: Score, test: Score) -> None:
         progress = self.progress
         if valid.accuracy is not None and valid.accuracy > (progress.best_valid_accuracy or -1.0):
+            progress.best_epoch = epoch
             progress.best_valid_accuracy, progress.test_accuracy_at_best_valid = valid.accuracy, test.accuracy
 
     def _log(self, event: str, epoch: int, step: int, values: dict[str, float]) -> None:
