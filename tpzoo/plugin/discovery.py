@@ -61,14 +61,25 @@ def load_catalogue(plugins: Sequence[str] = (), builtins: Sequence[str] = BUILTI
     Raises:
         PluginError: a built-in is broken, which is a bug; or, with ``TPZOO_STRICT=1``, any plugin is.
     """
-    found = [*_installed(), *(_named(name) for name in [*_from_environment(), *plugins])]
     infos = [_load(_builtin(module)) for module in builtins]
     for info in infos:
         if info.error:
             raise info.error
-    blocked = _blocked()
-    for plugin in _each_once(found):
-        infos.append(replace(plugin.info, blocked=True) if _is_blocked(plugin.info, blocked) else _load(plugin))
+    return _catalogue(infos, [*_installed(), *(_named(name) for name in [*_from_environment(), *plugins])])
+
+
+def with_plugins(catalogue: Catalogue, plugins: Sequence[str]) -> Catalogue:
+    """Return ``catalogue`` with further plugins, given as for :func:`load_catalogue`; errors as there."""
+    return _catalogue(catalogue.plugins, [_named(name) for name in plugins]) if plugins else catalogue
+
+
+def _catalogue(loaded: Sequence[PluginInfo], found: Iterable[_Found]) -> Catalogue:
+    infos, blocked = list(loaded), _blocked()
+    keys = {info.key for info in infos}
+    for plugin in found:
+        if plugin.info.key not in keys:
+            keys.add(plugin.info.key)
+            infos.append(replace(plugin.info, blocked=True) if _is_blocked(plugin.info, blocked) else _load(plugin))
     catalogue = Catalogue(_without_clashes(infos))
     if _strict():
         for error in (*(info.error for info in catalogue.failures if info.error), *catalogue.conflicts):
@@ -96,9 +107,14 @@ def _installed() -> Iterator[_Found]:
         yield _Found(PluginInfo(key, distribution, version or "", source=entry.value), entry.load)
 
 
+def plugin_key(name: str) -> str:
+    """The key under which the catalogue lists a plugin given by name: a module, or a file's full path."""
+    return str(Path(name).expanduser().resolve()) if is_file(name) else name
+
+
 def _named(name: str) -> _Found:
     if is_file(name):
-        path = Path(name).expanduser().resolve()
+        path = Path(plugin_key(name))
         info = PluginInfo(key=str(path), distribution=path.stem, source=name, requested=True)
         return _Found(info, lambda: load_file(path))
     info = PluginInfo(key=name, distribution=name, source=name, requested=True)
@@ -120,14 +136,6 @@ def _strict() -> bool:
 
 def _is_blocked(info: PluginInfo, names: set[str]) -> bool:
     return bool(names & {info.key, info.source}) or normal_name(info.distribution) in map(normal_name, names)
-
-
-def _each_once(found: Iterable[_Found]) -> Iterator[_Found]:
-    seen: set[str] = set()
-    for plugin in found:
-        if plugin.info.key not in seen:
-            seen.add(plugin.info.key)
-            yield plugin
 
 
 def _load(plugin: _Found) -> PluginInfo:
