@@ -23,7 +23,8 @@ class Field:
         name: its key.
         hint: its type, evaluated.
         metadata: help and limits, as :func:`tpzoo.setting` stores them.
-        role: ``component`` selects one by name, ``table`` any number of them, ``group`` holds settings, ``leaf`` a value.
+        role: ``component`` selects one by name, ``table`` any number of them, ``group`` holds settings, ``leaf`` is a
+            value.
         kind: of the component or components.
     """
 

@@ -100,7 +100,8 @@ def _read_list(hint: Any, node: Items, path: str, problems: Problems) -> Any:
 
 
 def _read_dataclass(settings: type, node: Entries, path: str, problems: Problems) -> Any:
-    known, values, before = fields_of(settings), {}, len(problems.found)
+    known, before = fields_of(settings), len(problems.found)
+    values: dict[str, Any] = {}
     for key, item in node.items.items():
         if key not in known:
             problems.add(item.where, f"{path}.{key}", f"unknown key. {mend_name(key, known)}".strip())

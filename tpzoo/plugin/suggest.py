@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 def did_you_mean(word: str, options: Iterable[str]) -> str:
     """Return ``"Did you mean 'x'?"``, or an empty string if nothing is near."""
-    near = difflib.get_close_matches(word, list(options), n=1, cutoff=0.6)
+    cutoff = 0.6 if len(word) > 3 else 0.5  # two swapped letters of a short name are half of it
+    near = difflib.get_close_matches(word, list(options), n=1, cutoff=cutoff)
     return f"Did you mean '{near[0]}'?" if near else ""
 
 
