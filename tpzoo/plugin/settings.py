@@ -88,8 +88,13 @@ def setting(
     above: float | None = None,
     below: float | None = None,
     choices: Sequence[str] | None = None,
+    pattern: str | None = None,
 ) -> Any:
-    """A dataclass field with a help line and limits (``minimum``/``maximum`` inclusive, ``above``/``below`` exclusive)."""
+    """A dataclass field with a help line and limits.
+
+    ``minimum`` and ``maximum`` are inclusive, ``above`` and ``below`` exclusive; ``pattern`` is a regular expression
+    that the whole text must match. Limits hold for every element of a list and every value of a mapping.
+    """
     limits = {
         "help": help,
         "minimum": minimum,
@@ -97,6 +102,7 @@ def setting(
         "above": above,
         "below": below,
         "choices": tuple(choices) if choices else None,
+        "pattern": pattern,
     }
     return _field(default, {key: value for key, value in limits.items() if value is not None})
 
@@ -114,6 +120,11 @@ def per_edge(default: Any, **limits: Any) -> Any:
 def component(kind: str, default: str, *, help: str = "") -> Any:
     """A setting that selects a component of ``kind`` by name. Annotate it ``Component``."""
     return _field(Component(default), {"component": kind, "help": help})
+
+
+def components(kind: str, *defaults: str, help: str = "") -> Any:
+    """A mapping from name to component of ``kind``: any number at once. Annotate it ``Mapping[str, Component]``."""
+    return _field({name: Component(name) for name in defaults}, {"components": kind, "help": help})
 
 
 def _per_name(default: Any, axis: str, limits: dict[str, Any]) -> Any:
