@@ -1,0 +1,1 @@
+"""The frame: what every method needs and no method should write again."""
