@@ -1,0 +1,5 @@
+"""The marker of hook implementations."""
+
+import pluggy
+
+hookimpl = pluggy.HookimplMarker("tpzoo")

@@ -1,0 +1,1 @@
+"""The animals: one method, one file, reached only through the hooks."""
