@@ -1,0 +1,1 @@
+"""The runner: what turns a config into a finished run folder."""
