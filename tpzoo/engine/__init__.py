@@ -3,10 +3,12 @@
 from tpzoo.engine.activations import Activation, activation
 from tpzoo.engine.block import Activity, Block, ModuleBlock
 from tpzoo.engine.context import Context
+from tpzoo.engine.data import Data, DataSpec, Split, data_folder, hold_out
 from tpzoo.engine.draw import Draw, FilledDraw, RecordingDraw, Share, Streams
 from tpzoo.engine.feedback import At, Connect, Edge, Ends, Feedback, FeedbackMap, connector, source_activation
 from tpzoo.engine.initialise import initialise
 from tpzoo.engine.learner import Learner, Noise
+from tpzoo.engine.logger import Logger, LogRecord, RunInfo
 from tpzoo.engine.network import Network, Node, Trace
 from tpzoo.engine.objective import Batch, Loss, Output
 from tpzoo.engine.optimise import Group
@@ -25,6 +27,8 @@ __all__ = [
     "Block",
     "Connect",
     "Context",
+    "Data",
+    "DataSpec",
     "Draw",
     "Edge",
     "Ends",
@@ -35,6 +39,8 @@ __all__ = [
     "Group",
     "Iterations",
     "Learner",
+    "LogRecord",
+    "Logger",
     "Loss",
     "ModuleBlock",
     "Network",
@@ -45,14 +51,18 @@ __all__ = [
     "Probe",
     "RecordingDraw",
     "Rule",
+    "RunInfo",
     "SeedBatch",
     "Share",
     "Snapshot",
+    "Split",
     "Streams",
     "Trace",
     "activation",
     "angle",
     "connector",
+    "data_folder",
+    "hold_out",
     "initialise",
     "source_activation",
 ]

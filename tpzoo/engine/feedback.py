@@ -140,9 +140,7 @@ class Feedback(nn.Module):
         """The edge of that name."""
         return next(edge for edge in self.edges if edge.name == name)
 
-    def at(
-        self, edge: Edge, trace: Trace, label: Tensor | None = None, memory: dict[Any, Any] | None = None
-    ) -> At:
+    def at(self, edge: Edge, trace: Trace, label: Tensor | None = None, memory: dict[Any, Any] | None = None) -> At:
         """Where ``edge``'s map is evaluated on the clean pass."""
         source = trace[edge.source] if edge.source == "output" or edge.source in trace.passes else None
         return At(source, trace[edge.target], label, memory)

@@ -50,7 +50,9 @@ class Trace:
 
         Nodes that are left out are not trained. A block that several nodes share gets the sum of their gradients.
         """
-        return self.network.backend.gradients([(self[node]._differentiable(), value) for node, value in cotangents.items()])
+        return self.network.backend.gradients(
+            [(self[node]._differentiable(), value) for node, value in cotangents.items()]
+        )
 
 
 class Network(nn.Module):

@@ -131,6 +131,4 @@ def _feedback_gradients(engine: Engine, x: Tensor, *flat: Tensor) -> dict[str, T
 
 def _stack(noises: Sequence[Sequence[Noise]]) -> list[Tensor]:
     """Noise by seed, edge and sample as one list by edge and sample, each tensor (seeds, ...)."""
-    return [
-        torch.stack(list(of_seeds)) for edge in zip(*noises, strict=True) for of_seeds in zip(*edge, strict=True)
-    ]
+    return [torch.stack(list(of_seeds)) for edge in zip(*noises, strict=True) for of_seeds in zip(*edge, strict=True)]

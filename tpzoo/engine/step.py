@@ -55,7 +55,9 @@ class Engine:
         """A batch with this engine's loss and output strategy."""
         return Batch(x, y, self.loss, self.output)
 
-    def train_batch(self, x: Tensor, y: Tensor, order: Order = "targets_first", observe: Observe | None = None) -> Tensor:
+    def train_batch(
+        self, x: Tensor, y: Tensor, order: Order = "targets_first", observe: Observe | None = None
+    ) -> Tensor:
         """Train on one minibatch and return the output (batch, ...) that it had before the step."""
         draw = self.streams.draw("rule", self.share)
         context = Context(self, self.batch(x, y), draw, order, observe)
@@ -98,12 +100,12 @@ class Engine:
     def _feedback_step(self, edges: Sequence[Edge], trace: Trace) -> None:
         found = self.learner.gradients(edges, trace, self.feedback, self.noises(edges, trace))
         gradients = {
-            f"{edge.name}.{name}": value for edge, of_edge in zip(edges, found, strict=True) for name, value in of_edge.items()
+            f"{edge.name}.{name}": value
+            for edge, of_edge in zip(edges, found, strict=True)
+            for name, value in of_edge.items()
         }
         self.backward.step(gradients)
 
     def noises(self, edges: Sequence[Edge], trace: Trace) -> list[Noise]:
         """The noise of each edge, from its own stream."""
-        return [
-            self.learner.noise(edge, trace, self.streams.draw(f"noise/{edge.name}", self.share)) for edge in edges
-        ]
+        return [self.learner.noise(edge, trace, self.streams.draw(f"noise/{edge.name}", self.share)) for edge in edges]

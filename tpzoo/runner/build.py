@@ -64,9 +64,7 @@ def build(experiment: Experiment, catalogue: Catalogue) -> Built:
     forward, backward = _steppers(experiment, catalogue, network, feedback, learner)
     iterations = _iterations(experiment.feedback_training.iterations, edges)
     streams = Streams(experiment.seed, device)
-    engine = Engine(
-        network, feedback, rule, learner, loss, output, forward.group, backward.group, streams, iterations
-    )
+    engine = Engine(network, feedback, rule, learner, loss, output, forward.group, backward.group, streams, iterations)
     return Built(data.to(device), engine, forward, backward, probes, device, dtype)
 
 
@@ -144,4 +142,3 @@ def _iterations(chosen: PerName[int], edges: Sequence[str]) -> Iterations:
     if isinstance(chosen.value, int):
         return Iterations(together=chosen.value)
     return Iterations(by_edge=chosen.resolve(edges, "feedback_training.iterations"))
-

@@ -55,7 +55,9 @@ class Checkpoints:
         path, part = self.folder / name, self.folder / f".{name}.part"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        safetensors.torch.save_file({key: value.detach().cpu().contiguous() for key, value in weights.items()}, part / FILES[0])
+        safetensors.torch.save_file(
+            {key: value.detach().cpu().contiguous() for key, value in weights.items()}, part / FILES[0]
+        )
         torch.save(dict(state), part / FILES[1])
         manifest = {"schema": SCHEMA, "config_hash": self._config_hash, "files": {f: _digest(part / f) for f in FILES}}
         write_atomic(part / "manifest.json", json.dumps(manifest, indent=2) + "\n")
@@ -105,7 +107,9 @@ class Checkpoints:
             manifest: dict[str, Any] = json.loads((path / "manifest.json").read_text("utf-8"))
             schema, owner, files = manifest["schema"], manifest["config_hash"], manifest["files"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(f"{path} is not a checkpoint, or a damaged one: {error}", self._others(path)) from error
+            raise CheckpointError(
+                f"{path} is not a checkpoint, or a damaged one: {error}", self._others(path)
+            ) from error
         if schema != SCHEMA or sorted(files) != sorted(FILES):
             raise CheckpointError(f"{path} was written by another version of tpzoo (schema {schema})")
         if owner != self._config_hash:

@@ -69,7 +69,9 @@ def test_deep_nesting_and_binary_files(problems: Problems, tmp_path: Path, catal
         load(tmp_path / "gone.yaml", (), catalogue)
 
 
-@pytest.mark.parametrize("word", ["=3", "a..b=3", ".a=3", "", "seed", "extends=base.yaml", "seed=${x}", "seed=[1", "-=1"])
+@pytest.mark.parametrize(
+    "word", ["=3", "a..b=3", ".a=3", "", "seed", "extends=base.yaml", "seed=${x}", "seed=[1", "-=1"]
+)
 def test_bad_words_are_quoted(problems: Problems, word: str) -> None:
     assert problems("", word)[0].startswith(f"command line   {word}: ")
 
@@ -85,6 +87,8 @@ def test_an_error_in_a_base_file_names_the_base_file(load_text: Load, problems: 
     )
 
 
-def test_a_file_that_is_a_stranger_s_cannot_read_the_environment(problems: Problems, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_a_stranger_s_cannot_read_the_environment(
+    problems: Problems, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SECRET", "hunter2")
     assert "hunter2" not in "\n".join(problems("name: ${oc.env:SECRET}\nnam: 1"))

@@ -95,7 +95,9 @@ def test_refused(problems: Problems, word: str, message: str) -> None:
 
 def test_a_per_block_value_replaces_the_weaker_one_whole(load_text: Load) -> None:
     text = "optimizer: {forward: {lr: {'*': 1, fc1: 2}}}"
-    assert load_text(text, "optimizer.forward.lr={fc2: 3}").experiment.optimizer.forward.settings.lr.value == {"fc2": 3.0}
+    assert load_text(text, "optimizer.forward.lr={fc2: 3}").experiment.optimizer.forward.settings.lr.value == {
+        "fc2": 3.0
+    }
     words = ("optimizer.forward.lr.*=1", "optimizer.forward.lr.fc1=4")
     assert load_text(text, *words).experiment.optimizer.forward.settings.lr.value == {"*": 1.0, "fc1": 4.0}
 

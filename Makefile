@@ -1,0 +1,37 @@
+# make demo | test | lint | clean. A fresh machine needs python3 >= 3.11 and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/test.stamp
+	@run=runs/demo/$$(date -u +%Y%m%dT%H%M%SZ) && \
+	$(BIN)/tpzoo train configs/demo.yaml --run-dir "$$run" && \
+	$(BIN)/python -m tpzoo.report.picture "$$run" "$$run/demo.png"
+
+test: $(VENV)/test.stamp
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache
+
+# The stamps are newer than what they depend on as long as the environment is up to date.
+$(VENV)/test.stamp: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "tpzoo needs Python 3.11 or later: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	@echo "Installing tpzoo and PyTorch into $(VENV) (a few minutes, once) ..."
+	$(PIP) install -c constraints.txt -e '.[test]'
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/test.stamp
+	$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@

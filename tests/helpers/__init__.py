@@ -1,0 +1,1 @@
+"""What several tests need: small files, stand-ins, ways to run the command."""

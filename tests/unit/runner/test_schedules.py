@@ -1,0 +1,103 @@
+"""Learning rates by epoch, against the written-out curves."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from tpzoo.errors import SettingError
+from tpzoo.runner import schedules
+
+RATES = (0.1, 0.02)
+
+
+def make(name: str, epochs: int, **settings: Any) -> tuple[Any, torch.optim.Optimizer]:
+    groups = [{"params": [torch.zeros(1, requires_grad=True)], "lr": rate} for rate in RATES]
+    optimizer = torch.optim.SGD(groups)
+    given = {"warmup_epochs": 0, "warmup_start": 0.1, **settings}
+    return getattr(schedules, name)(SimpleNamespace(**given), optimizer, epochs), optimizer
+
+
+def curve(name: str, epochs: int, **settings: Any) -> list[tuple[float, ...]]:
+    schedule, optimizer = make(name, epochs, **settings)
+    found = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # torch warns if steps are called in the wrong order
+        for _ in range(epochs):
+            found.append(tuple(float(group["lr"]) for group in optimizer.param_groups))
+            optimizer.step()
+            schedule.step()
+    return found
+
+
+def check(found: list[tuple[float, ...]], expected: list[list[float]]) -> None:
+    assert [list(row) for row in found] == [pytest.approx(row, rel=1e-12) for row in expected]
+
+
+def test_constant() -> None:
+    check(curve("constant", 4), [list(RATES)] * 4)
+
+
+@pytest.mark.parametrize("t_max", [None, 6])
+def test_cosine_over_the_run_or_less(t_max: int | None) -> None:
+    length, low = t_max or 8, 1e-3
+    expected = [[low + (r - low) * (1 + math.cos(math.pi * e / length)) / 2 for r in RATES] for e in range(8)]
+    check(curve("cosine", 8, t_max=t_max, eta_min=low), expected)
+
+
+def test_step() -> None:
+    check(curve("step", 7, every=3, factor=0.5), [[r * 0.5 ** (e // 3) for r in RATES] for e in range(7)])
+
+
+def warmed(after: Any, length: int = 4, start: float = 0.2, epochs: int = 10) -> list[list[float]]:
+    rise = [[r * (start + (1 - start) * e / length) for r in RATES] for e in range(length)]
+    return rise + [[after(r, e) for r in RATES] for e in range(epochs - length)]
+
+
+def test_warm_up_rises_linearly_and_then_hands_over() -> None:
+    warm = {"warmup_epochs": 4, "warmup_start": 0.2}
+    check(curve("constant", 10, **warm), warmed(lambda r, e: r))
+    check(curve("step", 10, every=2, factor=0.1, **warm), warmed(lambda r, e: r * 0.1 ** (e // 2)))
+    found = curve("cosine", 10, t_max=None, eta_min=0.0, **warm)
+    check(found, warmed(lambda r, e: r * (1 + math.cos(math.pi * e / 6)) / 2))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("cosine", {"t_max": None, "eta_min": 1e-4, "warmup_epochs": 3}),
+        ("step", {"every": 2, "factor": 0.3}),
+        ("timm", {"sched": "cosine", "options": {}, "warmup_epochs": 2}),
+    ],
+)
+def test_a_resumed_schedule_gives_the_same_rates(name: str, settings: dict[str, Any]) -> None:
+    whole = curve(name, 9, **settings)
+    schedule, optimizer = make(name, 9, **settings)
+    for _ in range(5):
+        optimizer.step()
+        schedule.step()
+    resumed, other = make(name, 9, **settings)
+    other.load_state_dict(optimizer.state_dict())
+    resumed.load_state_dict(schedule.state_dict())
+    found = []
+    for _ in range(4):
+        found.append(tuple(float(group["lr"]) for group in other.param_groups))
+        other.step()
+        resumed.step()
+    assert found == whole[5:]
+
+
+def test_timm_schedules_by_name() -> None:
+    found = curve("timm", 10, sched="cosine", options={"min_lr": 0.0})
+    check(found, [[r * (1 + math.cos(math.pi * e / 10)) / 2 for r in RATES] for e in range(10)])
+
+
+@pytest.mark.parametrize(("sched", "options"), [("no_such", {}), ("cosine", {"no_such": 1})])
+def test_what_timm_does_not_know_is_a_setting_error(sched: str, options: dict[str, Any]) -> None:
+    with pytest.raises(SettingError, match=sched):
+        make("timm", 10, sched=sched, options=options)

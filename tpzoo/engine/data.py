@@ -1,0 +1,129 @@
+"""What a data set hands to the runner: raw tensors that live on the device, and how a batch of them is prepared."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from tpzoo.errors import DataError, SettingError
+
+if TYPE_CHECKING:
+    from tpzoo.engine.draw import Draw
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What a network must accept and produce.
+
+    Attributes:
+        input_shape: shape of one prepared example: ``(features,)`` or ``(channels, height, width)``.
+        output_size: number of classes, or of regressed values.
+        task: decides the default loss and whether an accuracy exists.
+    """
+
+    input_shape: tuple[int, ...]
+    output_size: int
+    task: Literal["classification", "regression"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples and their labels, unprepared.
+
+    Attributes:
+        x: ``(count, *shape)``; uint8 for pixels 0..255, otherwise floating point and used as it is.
+        y: ``(count,)`` int64 classes, or ``(count, output_size)`` floating point values.
+    """
+
+    x: Tensor
+    y: Tensor
+
+    def __post_init__(self) -> None:
+        if len(self.x) != len(self.y):
+            raise DataError(f"{len(self.x)} examples come with {len(self.y)} labels")
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def to(self, device: torch.device | str) -> Split:
+        """The same examples on ``device``."""
+        return Split(self.x.to(device), self.y.to(device))
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set: its splits and how a batch becomes the input of a network.
+
+    Attributes:
+        normalise: floating point batch in, batch out; if it is a module, its buffers move with :meth:`to`.
+        augment: ``augment(x, draw)`` on a raw training batch, before it is normalised; shape and dtype must not change.
+    """
+
+    spec: DataSpec
+    train: Split
+    test: Split
+    validation: Split | None = None
+    normalise: Callable[[Tensor], Tensor] | None = None
+    augment: Callable[[Tensor, Draw], Tensor] | None = None
+
+    def to(self, device: torch.device | str) -> Data:
+        """The same data set with all its splits on ``device``."""
+        return replace(
+            self,
+            train=self.train.to(device),
+            test=self.test.to(device),
+            validation=self.validation.to(device) if self.validation is not None else None,
+            normalise=_moved(self.normalise, device),
+            augment=_moved(self.augment, device),
+        )
+
+    def prepare(self, x: Tensor, dtype: torch.dtype, draw: Draw | None = None) -> Tensor:
+        """Raw examples ``(batch, *shape)`` as the network's input ``(batch, *spec.input_shape)`` in ``dtype``.
+
+        Pixels (uint8) are scaled to [0, 1]. With a ``draw`` the batch is a training batch and is augmented first.
+        """
+        if draw is not None and self.augment is not None:
+            x = self.augment(x, draw)
+        x = x.to(dtype) / 255 if x.dtype == torch.uint8 else x.to(dtype)
+        if self.normalise is not None:
+            x = self.normalise(x)
+        return x.flatten(1) if len(self.spec.input_shape) == 1 else x
+
+
+def _moved(part: Any, device: torch.device | str) -> Any:
+    return copy.deepcopy(part).to(device) if isinstance(part, nn.Module) else part
+
+
+def hold_out(split: Split, count: int, seed: int) -> tuple[Split, Split | None]:
+    """Set ``count`` examples aside, chosen by ``seed`` alone; the global generator is not touched.
+
+    Returns:
+        What remains and what was set aside, both in shuffled order; ``(split, None)`` if ``count`` is 0.
+
+    Raises:
+        SettingError: nothing would remain to train on.
+    """
+    if count == 0:
+        return split, None
+    if not 0 < count < len(split):
+        raise SettingError(
+            f"{count} examples cannot be held out of {len(split)}", f"hold out between 0 and {len(split) - 1}"
+        )
+    order = torch.randperm(len(split), generator=torch.Generator().manual_seed(seed)).to(split.x.device)
+    kept, held = order[:-count], order[-count:]
+    return Split(split.x[kept], split.y[kept]), Split(split.x[held], split.y[held])
+
+
+def data_folder(root: str | None = None) -> Path:
+    """Where data files lie: ``root``, else the variable TPZOO_DATA, else the user's cache folder."""
+    if chosen := root or os.environ.get("TPZOO_DATA"):
+        return Path(chosen).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "tpzoo"

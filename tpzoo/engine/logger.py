@@ -1,0 +1,68 @@
+"""What a logger is told during a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """A run that is about to start.
+
+    Attributes:
+        name: of the recipe.
+        folder: of the run; None for a run that leaves nothing behind.
+        config_yaml: the resolved config.
+        epochs: how many the run will have done at its end.
+        steps_per_epoch: training steps in each.
+        resumed: the step of the checkpoint that the run continues from; None for a new run.
+        seconds: spent before that checkpoint.
+    """
+
+    name: str
+    folder: Path | None
+    config_yaml: str
+    epochs: int
+    steps_per_epoch: int
+    resumed: int | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class LogRecord:
+    """Figures of one moment.
+
+    Attributes:
+        event: ``step`` (means since the last such record), ``epoch`` (after an epoch and its evaluation), ``probe``,
+            or any other word.
+        epoch: epochs begun, from 1; 0 before the first (pre-training of the feedback).
+        step: training steps completed since the start of the run.
+        values: numbers by name. Known names are ``train_loss``, ``train_accuracy``, ``valid_loss``,
+            ``valid_accuracy``, ``test_loss`` and ``test_accuracy``; probes use ``probe/name``.
+        seconds: since the start of the run, earlier parts of a resumed run included.
+    """
+
+    event: str
+    epoch: int
+    step: int
+    values: Mapping[str, float]
+    seconds: float = 0.0
+
+
+class Logger:
+    """Where figures go. Every method does nothing here; override what is needed.
+
+    The runner hands over a record before it saves a checkpoint of the same step, and not again after resuming there.
+    """
+
+    def start(self, run: RunInfo) -> None:
+        """The run starts, or goes on if ``run.resumed`` is set: then forget what was logged after that step."""
+
+    def log(self, record: LogRecord) -> None:
+        """Take a record."""
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """The run ended; ``summary`` is the content of ``summary.json``, its ``status`` included."""

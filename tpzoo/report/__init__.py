@@ -1,0 +1,1 @@
+"""Run folders in; pictures, tables and pages out."""

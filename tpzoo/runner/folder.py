@@ -1,0 +1,123 @@
+"""The folder of a run: where it lies, what it says about itself, and what state the run is in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from tpzoo.errors import CheckpointError, SettingError
+from tpzoo.runner.files import write_atomic
+from tpzoo.runner.summary import Summary, write_summary
+
+Status = Literal["running", "done", "failed", "interrupted"]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """``config.yaml``, ``command.txt``, ``environment.json``, ``status.json`` and, at the end, ``summary.json``."""
+
+    path: Path
+
+    def set_status(self, status: Status, message: str = "") -> None:
+        """Say how the run stands; ``message`` is the error of one that failed."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._write_json("status.json", {"status": status, "message": message, "time": now})
+
+    def status(self) -> str:
+        """How the run stood last; empty if it never said so."""
+        try:
+            return str(json.loads((self.path / "status.json").read_text("utf-8"))["status"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
+    def write_summary(self, summary: Summary) -> Path:
+        """Write ``summary.json``."""
+        return write_summary(self.path, summary)
+
+    def config(self) -> str:
+        """The resolved config, as YAML."""
+        return (self.path / "config.yaml").read_text("utf-8")
+
+    def _write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        write_atomic(self.path / name, json.dumps(content, indent=2) + "\n")
+
+
+def create(
+    name: str,
+    config_yaml: str,
+    *,
+    config_hash: str,
+    command: Sequence[str],
+    environment: Mapping[str, Any],
+    run_dir: Path | None = None,
+    base: Path = Path("runs"),
+) -> RunFolder:
+    """Make the folder of a new run and describe the run in it; its status is ``running``.
+
+    Args:
+        name: of the recipe; the folder is ``base/name/<UTC stamp>-<config hash>``.
+        command: the words of the command line, written so that a shell can run them again.
+        run_dir: the folder itself, instead of one by name and time; must be empty if it exists.
+
+    Raises:
+        SettingError: ``run_dir`` holds something already, or is not a folder.
+    """
+    path = _claim(run_dir) if run_dir is not None else _fresh(base / _safe(name), config_hash)
+    folder = RunFolder(path)
+    write_atomic(path / "config.yaml", config_yaml)
+    write_atomic(path / "command.txt", shlex.join(command) + "\n")
+    folder._write_json("environment.json", environment)
+    folder.set_status("running")
+    return folder
+
+
+def reopen(path: Path) -> RunFolder:
+    """The folder of an earlier run, to resume or to evaluate it.
+
+    Raises:
+        CheckpointError: no run was ever started there.
+    """
+    if not (path / "config.yaml").is_file():
+        raise CheckpointError(f"{path} is not the folder of a run: it holds no config.yaml", "give a run's folder")
+    return RunFolder(path)
+
+
+def config_hash(config_yaml: str) -> str:
+    """Twelve hexadecimal digits that a resolved config is known by."""
+    return hashlib.sha256(config_yaml.encode()).hexdigest()[:12]
+
+
+def _claim(path: Path) -> Path:
+    if path.exists() and not path.is_dir():
+        raise SettingError(f"--run-dir {path} is a file", "give a folder that is empty or does not exist yet")
+    path.mkdir(parents=True, exist_ok=True)
+    if any(path.iterdir()):
+        mend = f"give an empty folder, or continue that run with --resume {path}"
+        raise SettingError(f"--run-dir {path} is not empty", mend)
+    return path
+
+
+def _fresh(parent: Path, config_hash: str) -> Path:
+    """A folder that no other run has, even one of the same config in the same second."""
+    stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{config_hash}"
+    number = 1
+    while True:
+        path = parent / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            path.mkdir(parents=True)
+            return path
+        except FileExistsError:
+            number += 1
+
+
+def _safe(name: str) -> str:
+    """``name`` as a relative path that stays below the folder it is joined to."""
+    parts = (re.sub(r"[^\w.-]+", "_", part).strip(".") for part in name.split("/"))
+    return "/".join(part for part in parts if part) or "run"

@@ -1,0 +1,129 @@
+"""The data sets that come with tpzoo, and what each can be set to. Loads no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tpzoo.plugin.hookspecs import hookimpl
+from tpzoo.plugin.records import DataSet, DataSettings, Paper
+from tpzoo.plugin.settings import setting
+
+FLIP = "mirror training pictures left to right with probability 1/2"
+CROP = "shift training pictures by up to this many pixels, repeating the edge"
+
+
+@dataclass(frozen=True)
+class DigitsSettings(DataSettings):
+    """Settings of `digits`; it comes with scikit-learn, so `root` and `download` have no effect."""
+
+
+@dataclass(frozen=True)
+class ImageSettings(DataSettings):
+    """What every data set of natural or drawn pictures can be set to."""
+
+    flip: bool = setting(False, help=FLIP)
+    crop: int = setting(0, minimum=0, help=CROP)
+    normalisation: str = setting("none", help="what is done to pictures in [0, 1]")
+
+
+@dataclass(frozen=True)
+class MnistSettings(ImageSettings):
+    """Settings of `mnist`."""
+
+    normalisation: str = setting(
+        "standard",
+        choices=("standard", "half", "none"),
+        help="standard: (x - 0.1307) / 0.3081; half: (x - 0.5) / 0.5; none: x in [0, 1]",
+    )
+
+
+@dataclass(frozen=True)
+class FashionMnistSettings(ImageSettings):
+    """Settings of `fashion_mnist`."""
+
+    normalisation: str = setting(
+        "none",
+        choices=("standard", "half", "none"),
+        help="standard: (x - 0.2860) / 0.3530; half: (x - 0.5) / 0.5; none: x in [0, 1]",
+    )
+
+
+@dataclass(frozen=True)
+class CifarSettings(ImageSettings):
+    """Settings of `cifar10` and `cifar100`."""
+
+    normalisation: str = setting(
+        "standard",
+        choices=("standard", "triple", "half", "none"),
+        help="standard: by channel; triple: with three times its deviation; half: (x - 0.5) / 0.5; none: x in [0, 1]",
+    )
+
+
+@dataclass(frozen=True)
+class NpzSettings(ImageSettings):
+    """Settings of `npz`."""
+
+    path: str = setting("", help="the .npz file; a relative path starts at `root`")
+    channels: str = setting(
+        "first", choices=("first", "last"), help="where pictures of four dimensions keep their channels"
+    )
+    normalisation: str = setting(
+        "none",
+        choices=("standard", "half", "none"),
+        help="standard: mean 0, deviation 1 over the training examples by channel or feature; half: (x - 0.5) / 0.5",
+    )
+
+
+MNIST = Paper(
+    "Gradient-based learning applied to document recognition",
+    "LeCun, Bottou, Bengio, Haffner",
+    1998,
+    "Proceedings of the IEEE",
+    "https://doi.org/10.1109/5.726791",
+)
+FASHION_MNIST = Paper(
+    "Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms",
+    "Xiao, Rasul, Vollgraf",
+    2017,
+    "arXiv",
+    "https://arxiv.org/abs/1708.07747",
+)
+CIFAR = Paper(
+    "Learning multiple layers of features from tiny images",
+    "Krizhevsky",
+    2009,
+    "University of Toronto",
+    "https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf",
+)
+
+
+@hookimpl
+def tpzoo_datasets() -> Iterator[DataSet]:
+    """All built-in data sets."""
+    yield DataSet(
+        name="digits",
+        summary="1,797 handwritten digits of 8 x 8 pixels that come with scikit-learn: 1,500 to train, 297 to test",
+        build="tpzoo.zoo.datasets.digits:build",
+        config=DigitsSettings,
+        provides=("classification",),
+    )
+    yield _pictures("mnist", "70,000 handwritten digits of 28 x 28 pixels", MnistSettings, MNIST)
+    yield _pictures(
+        "fashion_mnist", "70,000 pieces of clothing of 28 x 28 pixels, 10 classes", FashionMnistSettings, FASHION_MNIST
+    )
+    yield _pictures("cifar10", "60,000 colour pictures of 32 x 32 pixels, 10 classes", CifarSettings, CIFAR)
+    yield _pictures("cifar100", "60,000 colour pictures of 32 x 32 pixels, 100 classes", CifarSettings, CIFAR)
+    yield DataSet(
+        name="npz",
+        summary="anyone's arrays: x_train, y_train, x_test, y_test in one .npz file",
+        build="tpzoo.zoo.datasets.npz:build",
+        config=NpzSettings,
+    )
+
+
+def _pictures(name: str, summary: str, config: type, paper: Paper) -> DataSet:
+    build = f"tpzoo.zoo.datasets.{name}:build"
+    return DataSet(
+        name=name, summary=summary, build=build, config=config, paper=paper, provides=("classification", "images")
+    )

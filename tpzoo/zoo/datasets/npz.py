@@ -1,0 +1,124 @@
+"""Anyone's arrays: ``x_train``, ``y_train``, ``x_test``, ``y_test`` in one .npz file.
+
+Examples are vectors ``(count, features)``, grey pictures ``(count, height, width)`` or pictures of four dimensions;
+uint8 means pixels 0..255. Integer labels ``(count,)`` make it a classification, floating point ones a regression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tpzoo.engine.data import Data, DataSpec, Split, data_folder, hold_out
+from tpzoo.engine.images import Normalise
+from tpzoo.errors import DataError, SettingError
+from tpzoo.zoo.datasets.cards import NpzSettings
+from tpzoo.zoo.datasets.vision import HALF, augmentation
+
+NAMES = ("x_train", "y_train", "x_test", "y_test")
+Arrays = Mapping[str, np.ndarray[Any, Any]]
+
+
+def build(settings: NpzSettings) -> Data:
+    """The file's examples; `spec` follows from their shapes and the labels' type.
+
+    Raises:
+        SettingError: no path is given, or an augmentation is asked for on vectors.
+        DataError: the file is missing or damaged, holds objects (a pickle, which could run code), or its arrays do not
+            fit each other.
+    """
+    if not settings.path:
+        raise SettingError("data 'npz' needs the path of a file", "set data.path=FILE.npz")
+    path = data_folder(settings.root) / settings.path
+    arrays = read_arrays(path)
+    train, test = (_split(arrays, part, settings.channels, path) for part in ("train", "test"))
+    spec = _spec(train, test, path)
+    if len(spec.input_shape) == 1 and (settings.flip or settings.crop):
+        raise SettingError(f"{path}: vectors can be neither flipped nor cropped", "set data.flip=false data.crop=0")
+    normalise = _normalise(settings.normalisation, train.x)
+    train, validation = hold_out(train, settings.validation, settings.split_seed)
+    return Data(spec, train, test, validation, normalise, augmentation(settings))
+
+
+def read_arrays(path: Path) -> Arrays:
+    """The four arrays of the file; pickled objects are never loaded."""
+    try:
+        with np.load(path, allow_pickle=False) as pack:
+            missing = [name for name in NAMES if name not in pack.files]
+            if missing:
+                raise DataError(f"{path} has no array {', '.join(missing)}", f"save it with {', '.join(NAMES)}")
+            return {name: pack[name] for name in NAMES}
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist", "set data.path, and data.root if the path is relative") from error
+    except DataError:
+        raise
+    except Exception as error:  # a damaged or foreign file can make numpy raise nearly anything
+        raise DataError(f"{path} is not a readable .npz file of plain arrays: {error}") from error
+
+
+def _split(arrays: Arrays, part: str, channels: str, path: Path) -> Split:
+    x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
+    if x.ndim not in (2, 3, 4) or len(x) == 0:
+        raise DataError(
+            f"{path}: x_{part} has shape {x.shape}", "give (count, features) or (count, height, width, ...)"
+        )
+    if len(x) != len(y):
+        raise DataError(f"{path}: x_{part} has {len(x)} rows, y_{part} {len(y)}")
+    examples = _tensor(x, f"{path}: x_{part}")
+    if x.ndim == 3:
+        examples = examples.unsqueeze(1)
+    elif x.ndim == 4 and channels == "last":
+        examples = examples.permute(0, 3, 1, 2).contiguous()
+    return Split(examples, _labels(y, f"{path}: y_{part}"))
+
+
+def _tensor(array: np.ndarray[Any, Any], what: str) -> Tensor:
+    if array.dtype == np.uint8:
+        return torch.from_numpy(array)
+    if array.dtype not in (np.float16, np.float32, np.float64):
+        raise DataError(f"{what} is of type {array.dtype}", "give uint8 pixels or floating point numbers")
+    if not np.isfinite(array).all():
+        raise DataError(f"{what} holds numbers that are not finite")
+    return torch.from_numpy(array)
+
+
+def _labels(array: np.ndarray[Any, Any], what: str) -> Tensor:
+    if np.issubdtype(array.dtype, np.integer):
+        if array.ndim != 1 or array.min() < 0:
+            raise DataError(f"{what} holds integers that are not classes", "give one number 0, 1, ... for each example")
+        return torch.from_numpy(array.astype(np.int64))
+    if array.ndim not in (1, 2):
+        raise DataError(f"{what} has shape {array.shape}", "give (count,) classes or (count, values) numbers")
+    values = _tensor(array, what)
+    return values.unsqueeze(1) if array.ndim == 1 else values
+
+
+def _spec(train: Split, test: Split, path: Path) -> DataSpec:
+    if train.x.shape[1:] != test.x.shape[1:] or train.x.dtype != test.x.dtype:
+        raise DataError(
+            f"{path}: training examples are {train.x.dtype} {tuple(train.x.shape[1:])},"
+            f" test examples {test.x.dtype} {tuple(test.x.shape[1:])}"
+        )
+    if train.y.dtype != test.y.dtype or train.y.shape[1:] != test.y.shape[1:]:
+        raise DataError(f"{path}: y_train and y_test are of different types or widths")
+    shape = tuple(train.x.shape[1:])
+    if train.y.dtype != torch.int64:
+        return DataSpec(shape, train.y.shape[1], "regression")
+    return DataSpec(shape, int(max(train.y.max(), test.y.max())) + 1, "classification")
+
+
+def _normalise(name: str, x: Tensor) -> Normalise | None:
+    if name == "none":
+        return None
+    if name == "half":
+        return Normalise(*HALF)
+    scaled = x.double() / 255 if x.dtype == torch.uint8 else x.double()
+    over = [0, *range(2, x.dim())]
+    mean, std = scaled.mean(over), scaled.std(over, correction=0)
+    # a feature that never varies carries nothing; 1 keeps it at zero instead of dividing by nothing
+    return Normalise(mean.tolist(), torch.where(std > 0, std, 1.0).tolist())

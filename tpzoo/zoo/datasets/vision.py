@@ -1,0 +1,87 @@
+"""What the data sets of torchvision share: reading, checking, splitting and preparing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tpzoo.engine.data import Data, DataSpec, Split, data_folder, hold_out
+from tpzoo.engine.images import Augment, Normalise
+from tpzoo.errors import DataError
+from tpzoo.zoo.datasets.cards import ImageSettings
+
+Statistics = tuple[Sequence[float], Sequence[float]]
+HALF: Statistics = ((0.5,), (0.5,))
+REFETCH = "delete the files and fetch them again, for instance with data.download=true"
+
+
+def build_images(
+    settings: ImageSettings,
+    reader: Any,
+    *,
+    files: str,
+    classes: int,
+    shape: tuple[int, int, int],
+    statistics: Mapping[str, Statistics],
+) -> Data:
+    """Read a torchvision data set into tensors.
+
+    Args:
+        reader: a class of ``torchvision.datasets`` with ``data`` and ``targets``.
+        files: where the files lie below the data folder, for messages.
+        shape: ``(channels, height, width)`` of one picture.
+        statistics: normalisation by name: mean and standard deviation by channel. ``none`` needs no entry.
+
+    Raises:
+        DataError: files are missing or not what they claim to be.
+    """
+    folder = data_folder(settings.root)
+    train, test = (_read(reader, folder, files, part, settings.download) for part in (True, False))
+    for split in (train, test):
+        check_images(split, shape, classes, str(folder / files))
+    train, validation = hold_out(train, settings.validation, settings.split_seed)
+    spec = DataSpec(shape, classes, "classification")
+    chosen = statistics.get(settings.normalisation)
+    return Data(spec, train, test, validation, Normalise(*chosen) if chosen else None, augmentation(settings))
+
+
+def augmentation(settings: ImageSettings) -> Augment | None:
+    """The augmentation that the settings ask for, or None."""
+    return Augment(settings.flip, settings.crop) if settings.flip or settings.crop else None
+
+
+def check_images(split: Split, shape: tuple[int, ...], classes: int, what: str) -> None:
+    """Raise :class:`DataError` unless ``split`` holds pictures of ``shape`` with labels below ``classes``."""
+    if tuple(split.x.shape[1:]) != shape or not len(split):
+        raise DataError(f"{what}: expected pictures of shape {shape}, found {tuple(split.x.shape)}", REFETCH)
+    if int(split.y.min()) < 0 or int(split.y.max()) >= classes:
+        found = f"{int(split.y.min())} to {int(split.y.max())}"
+        raise DataError(f"{what}: labels should run from 0 to {classes - 1} and run from {found}", REFETCH)
+
+
+def _read(reader: Any, folder: Path, files: str, train: bool, download: bool) -> Split:
+    try:
+        found = reader(folder, train=train, download=download)
+        return Split(_images(found.data), torch.as_tensor(found.targets, dtype=torch.int64))
+    except Exception as error:  # a damaged file can make torchvision's parser raise nearly anything
+        raise _explained(error, folder, folder / files, download) from error
+
+
+def _explained(error: Exception, folder: Path, files: Path, download: bool) -> DataError:
+    if download:
+        return DataError(f"the files could not be fetched into {files}: {error}", "check the connection and the folder")
+    if not files.exists():
+        mend = f"put them there, or set data.root (now {folder}) or the variable TPZOO_DATA, or data.download=true"
+        return DataError(f"there are no files in {files}", mend)
+    reason = str(error).partition(" You can use download")[0] or type(error).__name__
+    return DataError(f"the files in {files} are incomplete or damaged: {reason}", REFETCH)
+
+
+def _images(data: Any) -> Tensor:
+    """torchvision's ``(count, height, width[, channels])`` as ``(count, channels, height, width)``."""
+    x = torch.as_tensor(data)
+    return x.unsqueeze(1) if x.dim() == 3 else x.permute(0, 3, 1, 2).contiguous()
