@@ -61,4 +61,3 @@ def _lines(rows: Iterable[Iterable[object]]) -> bytes:
 def _write_all(handle: int, content: bytes) -> None:
     while content:  # a write may take less than it was given, and says that the disk is full only at the next
         content = content[os.write(handle, content) :]
-
