@@ -37,6 +37,10 @@ class PluginError(TpzooError):
     """A plugin cannot be loaded or yields something that is not a valid record."""
 
 
+class UnknownComponentError(TpzooError):
+    """No component, or more than one, answers to a name."""
+
+
 class CompatibilityError(TpzooError):
     """The chosen components cannot work together."""
 

@@ -1,1 +1,68 @@
-"""The frame: what every method needs and no method should write again."""
+"""The frame: blocks and networks, passes, feedback, learners, rules, random streams and the training step."""
+
+from tpzoo.engine.activations import Activation, activation
+from tpzoo.engine.block import Activity, Block, ModuleBlock
+from tpzoo.engine.context import Context
+from tpzoo.engine.data import Data, DataSpec, Split, data_folder, hold_out
+from tpzoo.engine.draw import Draw, FilledDraw, RecordingDraw, Share, Streams
+from tpzoo.engine.feedback import At, Connect, Edge, Ends, Feedback, FeedbackMap, connector, source_activation
+from tpzoo.engine.initialise import initialise
+from tpzoo.engine.learner import Learner, Noise
+from tpzoo.engine.logger import Logger, LogRecord, RunInfo
+from tpzoo.engine.network import Network, Node, Trace
+from tpzoo.engine.objective import Batch, Loss, Output
+from tpzoo.engine.optimise import Group
+from tpzoo.engine.passes import BACKENDS, Pass
+from tpzoo.engine.probe import Probe, Snapshot, angle
+from tpzoo.engine.rule import Rule
+from tpzoo.engine.seeds import SeedBatch
+from tpzoo.engine.step import Engine, Iterations
+
+__all__ = [
+    "BACKENDS",
+    "Activation",
+    "Activity",
+    "At",
+    "Batch",
+    "Block",
+    "Connect",
+    "Context",
+    "Data",
+    "DataSpec",
+    "Draw",
+    "Edge",
+    "Ends",
+    "Engine",
+    "Feedback",
+    "FeedbackMap",
+    "FilledDraw",
+    "Group",
+    "Iterations",
+    "Learner",
+    "LogRecord",
+    "Logger",
+    "Loss",
+    "ModuleBlock",
+    "Network",
+    "Node",
+    "Noise",
+    "Output",
+    "Pass",
+    "Probe",
+    "RecordingDraw",
+    "Rule",
+    "RunInfo",
+    "SeedBatch",
+    "Share",
+    "Snapshot",
+    "Split",
+    "Streams",
+    "Trace",
+    "activation",
+    "angle",
+    "connector",
+    "data_folder",
+    "hold_out",
+    "initialise",
+    "source_activation",
+]

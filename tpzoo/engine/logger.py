@@ -64,5 +64,9 @@ class Logger:
     def log(self, record: LogRecord) -> None:
         """Take a record."""
 
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps: how far the log has come, in plain numbers and strings."""
+        return {}
+
     def finish(self, summary: Mapping[str, Any]) -> None:
         """The run ended; ``summary`` is the content of ``summary.json``, its ``status`` included."""

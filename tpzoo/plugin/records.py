@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from tpzoo.plugin.settings import setting
+from tpzoo.plugin.settings import Component, PerName, component, per_block, setting
 
 
 def _nothing() -> Mapping[str, Any]:
@@ -64,7 +64,8 @@ class Record:
         if not isinstance(self.build, str):
             return self.build
         module, _, attribute = self.build.partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+        return found
 
 
 class Architecture(Record):
@@ -167,6 +168,47 @@ class RunLogger(Record):
     kind = "logger"
 
 
+@dataclass(frozen=True)
+class ScheduleSettings:
+    """What every schedule can be set to."""
+
+    warmup_epochs: int = setting(0, minimum=0, help="epochs over which the rate first rises linearly to its full value")
+    warmup_start: float = setting(0.1, above=0, maximum=1, help="the fraction of the full rate that warm-up starts at")
+
+
+class Schedule(Record):
+    """How learning rates change. ``build(settings, optimizer, epochs: int)``, stepped once after every epoch.
+
+    It returns an object with torch's scheduler interface (``step()``, ``state_dict()``, ``load_state_dict()``);
+    settings inherit from :class:`ScheduleSettings`.
+    """
+
+    kind = "schedule"
+    shared = ScheduleSettings
+
+
+@dataclass(frozen=True)
+class OptimizerSettings:
+    """What every optimiser can be set to. Names are blocks (forward) or edges (feedback)."""
+
+    lr: PerName[float] = per_block(1e-3, above=0, help="learning rate")
+    weight_decay: PerName[float] = per_block(0.0, minimum=0, help="weight decay")
+    train: str | tuple[str, ...] = setting("*", help="which blocks or edges learn: a glob pattern or a list of them")
+    clip: float | None = setting(None, above=0, help="largest global gradient norm; null: no clipping")
+    schedule: Component = component("schedule", "constant", help="how the learning rate changes over the epochs")
+
+
+class Optimizer(Record):
+    """What turns gradients into updates. ``build(settings, groups) -> torch.optim.Optimizer``.
+
+    ``groups`` are torch parameter groups, one for each block or edge, each with its ``name``, and with every per-block
+    setting of ``settings`` already resolved for it. Settings inherit from :class:`OptimizerSettings`.
+    """
+
+    kind = "optimizer"
+    shared = OptimizerSettings
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe(Record):
     """A published method as a config file. ``build`` is not called; ``path`` is the YAML file."""
@@ -190,6 +232,8 @@ KINDS: dict[str, type[Record]] = {
         DataSet,
         MetricProbe,
         RunLogger,
+        Optimizer,
+        Schedule,
         Recipe,
     )
 }

@@ -27,6 +27,14 @@ class PerName(Generic[T]):
 
     value: T | Mapping[str, T] | Sequence[T]
 
+    def __getitem__(self, name: str) -> T:
+        """The value for one name. A list must have been resolved first; the builder does that for every component."""
+        if isinstance(self.value, Mapping):
+            return _by_pattern(self.value, [name], "setting")[name] if name not in self.value else self.value[name]
+        if isinstance(self.value, Sequence) and not isinstance(self.value, str):
+            raise SettingError(f"a list of values cannot be asked for '{name}' before it is resolved")
+        return self.value
+
     def resolve(self, names: Sequence[str], what: str = "setting") -> dict[str, T]:
         """Return ``{name: value}`` for ``names``.
 
@@ -80,8 +88,13 @@ def setting(
     above: float | None = None,
     below: float | None = None,
     choices: Sequence[str] | None = None,
+    pattern: str | None = None,
 ) -> Any:
-    """A dataclass field with a help line and limits (``minimum``/``maximum`` inclusive, ``above``/``below`` exclusive)."""
+    """A dataclass field with a help line and limits.
+
+    ``minimum`` and ``maximum`` are inclusive, ``above`` and ``below`` exclusive; ``pattern`` is a regular expression
+    that the whole text must match. Limits hold for every element of a list and every value of a mapping.
+    """
     limits = {
         "help": help,
         "minimum": minimum,
@@ -89,6 +102,7 @@ def setting(
         "above": above,
         "below": below,
         "choices": tuple(choices) if choices else None,
+        "pattern": pattern,
     }
     return _field(default, {key: value for key, value in limits.items() if value is not None})
 
@@ -106,6 +120,11 @@ def per_edge(default: Any, **limits: Any) -> Any:
 def component(kind: str, default: str, *, help: str = "") -> Any:
     """A setting that selects a component of ``kind`` by name. Annotate it ``Component``."""
     return _field(Component(default), {"component": kind, "help": help})
+
+
+def components(kind: str, *defaults: str, help: str = "") -> Any:
+    """A mapping from name to component of ``kind``: any number at once. Annotate it ``Mapping[str, Component]``."""
+    return _field({name: Component(name) for name in defaults}, {"components": kind, "help": help})
 
 
 def _per_name(default: Any, axis: str, limits: dict[str, Any]) -> Any:

@@ -1,1 +1,1 @@
-"""The animals: one method, one file, reached only through the hooks."""
+"""The animals: every built-in entry, one method to a file. Nothing imports this package: it is reached by the hooks."""

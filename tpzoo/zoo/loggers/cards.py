@@ -25,6 +25,7 @@ def tpzoo_loggers() -> Iterator[RunLogger]:
         summary="a progress bar, and one line for each epoch",
         build="tpzoo.zoo.loggers.console:build",
         config=ConsoleSettings,
+        provides=("terminal",),
     )
     yield RunLogger(
         name="csv",

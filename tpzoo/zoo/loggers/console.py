@@ -38,7 +38,7 @@ class ConsoleLogger(Logger):
         self._epochs = 0
         self._before = 0.0
 
-    def start(self, run: RunInfo) -> None:
+    def start(self, run: RunInfo, state: Mapping[str, Any]) -> None:
         """Show the bar, at the step that the run continues from."""
         self._epochs, self._before = run.epochs, run.seconds
         if run.resumed is not None:

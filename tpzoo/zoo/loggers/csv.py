@@ -9,14 +9,14 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from tpzoo.engine.logger import Logger, LogRecord, RunInfo
 
 NAME = "metrics.csv"
 COLUMNS = ("event", "epoch", "step", "name", "value", "seconds")
-STEP = COLUMNS.index("step")
 
 
 class CsvLogger(Logger):
@@ -25,21 +25,16 @@ class CsvLogger(Logger):
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def start(self, run: RunInfo) -> None:
-        """Begin a new file, or drop the rows after the checkpoint that the run continues from."""
+    def start(self, run: RunInfo, state: Mapping[str, Any]) -> None:
+        """Begin a new file, or cut it back to where it was at the checkpoint that the run continues from."""
         if run.resumed is None or not self.path.exists():
-            _replace(self.path, _lines([COLUMNS]))
+            self.path.write_bytes(_lines([COLUMNS]))
         else:
-            self.resume(run.resumed)
+            os.truncate(self.path, int(state.get("bytes", self.path.stat().st_size)))
 
-    def resume(self, step: int) -> None:
-        """Drop what was written after ``step``, a row that was cut short included."""
-        kept = []
-        for line in self.path.read_text("utf-8", errors="replace").splitlines(keepends=True)[1:]:
-            row = next(csv.reader([line]), [])
-            if line.endswith("\n") and len(row) == len(COLUMNS) and row[STEP].isdigit() and int(row[STEP]) <= step:
-                kept.append(row)
-        _replace(self.path, _lines([COLUMNS, *kept]))
+    def state(self) -> dict[str, Any]:
+        """How long the file is."""
+        return {"bytes": self.path.stat().st_size if self.path.exists() else 0}
 
     def log(self, record: LogRecord) -> None:
         """Append one row for each value."""
@@ -67,8 +62,3 @@ def _write_all(handle: int, content: bytes) -> None:
     while content:  # a write may take less than it was given, and says that the disk is full only at the next
         content = content[os.write(handle, content) :]
 
-
-def _replace(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    os.replace(part, path)

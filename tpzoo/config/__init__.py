@@ -1,0 +1,19 @@
+"""YAML and command line in, frozen dataclasses out."""
+
+from tpzoo.config.loader import load
+from tpzoo.config.resolved import LoadedConfig, dump_yaml, to_plain
+from tpzoo.config.schema import Checkpoint, Experiment, FeedbackTraining, Optimizers
+from tpzoo.config.settings_from import settings_from, smallest
+
+__all__ = [
+    "Checkpoint",
+    "Experiment",
+    "FeedbackTraining",
+    "LoadedConfig",
+    "Optimizers",
+    "dump_yaml",
+    "load",
+    "settings_from",
+    "smallest",
+    "to_plain",
+]

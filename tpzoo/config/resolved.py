@@ -1,0 +1,148 @@
+"""A config that is complete: the experiment, where every value comes from, its YAML and its hash."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from tpzoo.config.scalars import FLOAT, INTEGER
+from tpzoo.config.schema import Experiment
+from tpzoo.errors import PluginError
+from tpzoo.plugin.catalogue import Catalogue
+from tpzoo.plugin.discovery import is_file
+from tpzoo.plugin.records import Record
+from tpzoo.plugin.settings import Component, PerName
+
+HASH_LENGTH = 10
+
+IRRELEVANT = (
+    ("name",),
+    ("plugins",),
+    ("device",),
+    ("loggers",),
+    ("checkpoint",),
+    ("data", "root"),
+    ("data", "download"),
+)
+"""What the hash leaves out: names, places and records of a run, which change no figure beyond rounding."""
+
+
+@dataclass(frozen=True)
+class LoadedConfig:
+    """What :func:`tpzoo.config.load` returns.
+
+    Attributes:
+        experiment: frozen, plain dataclasses.
+        origins: where each value comes from, by its path: ``configs/base.yaml:7``, ``command line: seed=1``,
+            ``default``, ``default of rule 'dtp'``.
+        notices: one line for each thing that was decided for the user.
+        records: the chosen record of every axis, by its path.
+        catalogue: what the names were looked up in, the config's own plugins included.
+    """
+
+    experiment: Experiment
+    origins: dict[str, str]
+    notices: list[str]
+    records: dict[str, Record]
+    catalogue: Catalogue
+
+    def to_yaml(self) -> str:
+        """The resolved config, which can be run as it is."""
+        tree = to_plain(self.experiment)
+        # A module can be loaded by a user but not by a config, which might be a stranger's.
+        tree["plugins"] = [name for name in self.experiment.plugins if is_file(name)]
+        modules = [name for name in self.experiment.plugins if not is_file(name)]
+        for table in ("probes", "loggers"):
+            removed = set(getattr(Experiment(), table)) - set(tree[table])
+            tree[table].update(dict.fromkeys(sorted(removed)))
+        header = f"# needs --plugin {' --plugin '.join(modules)}\n" if modules else ""
+        return header + dump_yaml(tree)
+
+    @property
+    def hash(self) -> str:
+        """Ten hex digits that change with every value that changes results, and with nothing else.
+
+        Names, plugins, device, loggers, checkpoints and the place of the data are left out (``IRRELEVANT``); the
+        order of keys does not matter, and neither does whether a value was written or is the default.
+        """
+        tree = _qualified(self.experiment)
+        for *groups, key in IRRELEVANT:
+            place = tree
+            for group in groups:
+                place = place[group]
+            place.pop(key, None)
+        text = json.dumps(tree, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
+
+
+def to_plain(value: Any) -> Any:
+    """Return what a config file would say: dicts, lists and scalars. A component with settings becomes a mapping.
+
+    Raises:
+        PluginError: a setting holds an object that YAML cannot say.
+    """
+    if isinstance(value, Component):
+        settings = to_plain(value.settings) if value.settings is not None else {}
+        return {"name": value.name, **settings}
+    if isinstance(value, PerName):
+        return to_plain(value.value)
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, Path):
+        return str(value)
+    if dataclasses.is_dataclass(value):
+        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise PluginError(f"a setting holds an object of type {type(value).__name__}, which a config cannot say")
+
+
+def _qualified(value: Any) -> Any:
+    """As :func:`to_plain`, with the distribution of each component, for the hash."""
+    if isinstance(value, Component):
+        prefix = f"{value.distribution}/"
+        return {**_as_dict(value.settings), "name": prefix + value.name.removeprefix(prefix)}
+    if isinstance(value, Mapping):
+        return {str(key): _qualified(item) for key, item in value.items()}
+    return _as_dict(value) if dataclasses.is_dataclass(value) and not isinstance(value, PerName) else to_plain(value)
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
+    if value is None:
+        return {}
+    return {field.name: _qualified(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
+
+
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
+    """Writes what our reader reads back: texts that YAML 1.2 takes for numbers are quoted as well."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_Dumper.yaml_implicit_resolvers = {key: list(found) for key, found in yaml.SafeDumper.yaml_implicit_resolvers.items()}
+for _tag, _pattern in (("float", FLOAT), ("int", INTEGER)):
+    _Dumper.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern.pattern})$"), list("-+0123456789.")
+    )
+
+
+def dump_yaml(tree: Mapping[str, Any]) -> str:
+    """Return YAML text that :func:`tpzoo.config.load` reads back to the same values."""
+    text: str = yaml.dump(
+        dict(tree), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120
+    )
+    return text

@@ -1,0 +1,117 @@
+"""Activations by name, each with the difference f(a + d) - f(a) taken without cancellation.
+
+Displacements are often 1e-5 of the activations: subtracting two float32 activations would leave no digits of them.
+The subtraction is the definition that every difference here is tested against, in float64.
+"""
+
+from __future__ import annotations
+
+import abc
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tpzoo.errors import SettingError
+
+
+class Activation(nn.Module, abc.ABC):
+    """An elementwise nonlinearity f."""
+
+    @abc.abstractmethod
+    def forward(self, a: Tensor) -> Tensor:
+        """f(a)."""
+
+    def difference(self, a: Tensor, d: Tensor) -> Tensor:
+        """f(a + d) - f(a), like ``a``."""
+        return self(a + d) - self(a)
+
+
+class Linear(Activation):
+    """The identity."""
+
+    def forward(self, a: Tensor) -> Tensor:
+        return a
+
+    def difference(self, a: Tensor, d: Tensor) -> Tensor:
+        return d
+
+
+class Tanh(Activation):
+    """tanh. The difference is tanh(d) (1 - tanh(a) tanh(a + d)), by the addition theorem."""
+
+    def forward(self, a: Tensor) -> Tensor:
+        return a.tanh()
+
+    def difference(self, a: Tensor, d: Tensor) -> Tensor:
+        return d.tanh() * (1 - a.tanh() * (a + d).tanh())
+
+
+class Sigmoid(Activation):
+    """The logistic function, (1 + tanh(a / 2)) / 2, and its difference from that of tanh."""
+
+    def forward(self, a: Tensor) -> Tensor:
+        return a.sigmoid()
+
+    def difference(self, a: Tensor, d: Tensor) -> Tensor:
+        return (d / 2).tanh() * (1 - (a / 2).tanh() * ((a + d) / 2).tanh()) / 2
+
+
+class Elu(Activation):
+    """ELU with alpha 1. Both ends positive: d; both negative: exp(a) expm1(d)."""
+
+    def forward(self, a: Tensor) -> Tensor:
+        return F.elu(a)
+
+    def difference(self, a: Tensor, d: Tensor) -> Tensor:
+        moved = a + d
+        # The clamps keep the branch that is not taken finite, and with it its gradient.
+        below = a.clamp(max=0).exp() * d.clamp(max=1).expm1()
+        across = F.elu(moved) - F.elu(a)
+        return torch.where((a > 0) & (moved > 0), d, torch.where((a <= 0) & (moved <= 0) & (d <= 1), below, across))
+
+
+class Relu(Activation):
+    """ReLU. Both ends positive: d. Across the kink nothing cancels, since |d| >= |a|."""
+
+    def forward(self, a: Tensor) -> Tensor:
+        return a.relu()
+
+    def difference(self, a: Tensor, d: Tensor) -> Tensor:
+        moved = a + d
+        return torch.where((a > 0) & (moved > 0), d, moved.relu() - a.relu())
+
+
+class LeakyRelu(Activation):
+    """Leaky ReLU with slope 0.2 (Meulemans et al. 2020)."""
+
+    slope = 0.2
+
+    def forward(self, a: Tensor) -> Tensor:
+        return F.leaky_relu(a, self.slope)
+
+    def difference(self, a: Tensor, d: Tensor) -> Tensor:
+        moved = a + d
+        same = torch.where(a > 0, d, self.slope * d)
+        return torch.where((a > 0) == (moved > 0), same, self(moved) - self(a))
+
+
+ACTIVATIONS: dict[str, type[Activation]] = {
+    "linear": Linear,
+    "tanh": Tanh,
+    "sigmoid": Sigmoid,
+    "elu": Elu,
+    "relu": Relu,
+    "leaky_relu": LeakyRelu,
+}
+
+
+def activation(name: str) -> Activation:
+    """The activation of that name.
+
+    Raises:
+        SettingError: there is none; the message lists them.
+    """
+    if name not in ACTIVATIONS:
+        raise SettingError(f"there is no activation '{name}'", f"choose from {', '.join(ACTIVATIONS)}")
+    return ACTIVATIONS[name]()

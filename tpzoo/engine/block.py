@@ -1,0 +1,61 @@
+"""The unit of credit assignment: a layer with its nonlinearity, a convolution with its pool, a residual unit."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class Activity(NamedTuple):
+    """What one block made of its input.
+
+    Attributes:
+        out: the output, (batch, ...).
+        pre: what the nonlinearity was applied to, if the block can say (capability ``pre_activation``).
+        aux: side data that an inverse may need (pool indices, norm statistics); tensors with the batch first.
+    """
+
+    out: Tensor
+    pre: Tensor | None = None
+    aux: Mapping[str, Tensor] = {}
+
+
+class Block(nn.Module, abc.ABC):
+    """A module whose parameters are trained from one displacement, that of its output.
+
+    ``run`` must be pure: it keeps nothing on the module, and its first operation must not be in place. Buffers (the
+    running statistics of a norm) may move in ``run``: the engine runs every pass on copies and puts them back only
+    after the pass of a training step.
+    """
+
+    @property
+    def row_independent(self) -> bool:
+        """Whether one sample's output is independent of the others in the batch."""
+        return not any(isinstance(module, _BatchNorm) and module.training for module in self.modules())
+
+    @abc.abstractmethod
+    def run(self, x: Tensor) -> Activity:
+        """Map ``x`` (batch, ...) to an :class:`Activity`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return only the output of :meth:`run`."""
+        return self.run(x).out
+
+    def activate(self, pre: Tensor) -> Activity:
+        """Everything after the linear map, for blocks with the capability ``pre_activation``."""
+        raise TypeError(f"{type(self).__name__} does not split into a linear map and what follows (pre_activation)")
+
+
+class ModuleBlock(Block):
+    """Any module as one block: a residual unit, a stage, ``nn.Sequential(...)``."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def run(self, x: Tensor) -> Activity:
+        return Activity(self.module(x))

@@ -1,0 +1,117 @@
+"""Random numbers: named streams that the runner owns, and the :class:`Draw` that a plugin gets instead of a generator."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which rows of the whole batch this process holds: rows ``start`` to ``stop`` of ``total``."""
+
+    start: int
+    stop: int
+    total: int
+
+
+class Draw:
+    """Random tensors for a plugin, from one stream.
+
+    With a :class:`Share`, a draw whose first dimension is this process's part of the batch is drawn for the whole batch
+    and cut, so that any number of processes see the same noise.
+    """
+
+    def __init__(self, generator: Generator, share: Share | None = None) -> None:
+        self._generator = generator
+        self._share = share
+
+    def normal(self, like: Tensor, std: float = 1.0) -> Tensor:
+        """Gaussian noise of mean 0 and the given standard deviation, with the shape, dtype and device of ``like``."""
+        return self._cut(
+            like.shape,
+            lambda shape: torch.empty(shape, dtype=like.dtype, device=like.device).normal_(
+                0.0, std, generator=self._generator
+            ),
+        )
+
+    def uniform(self, shape: Sequence[int], device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Uniform numbers in [0, 1)."""
+        return self._cut(shape, lambda full: torch.rand(full, generator=self._generator, dtype=dtype, device=device))
+
+    def integers(self, low: int, high: int, shape: Sequence[int], device: torch.device) -> Tensor:
+        """Uniform integers in [low, high)."""
+        return self._cut(shape, lambda full: torch.randint(low, high, full, generator=self._generator, device=device))
+
+    def bernoulli(self, probability: float, shape: Sequence[int], device: torch.device) -> Tensor:
+        """True with the given probability."""
+        return self.uniform(shape, device) < probability
+
+    def _cut(self, shape: Sequence[int], make: Callable[[tuple[int, ...]], Tensor]) -> Tensor:
+        share = self._share
+        if share is None or not shape or shape[0] != share.stop - share.start:
+            return make(tuple(shape))
+        return make((share.total, *shape[1:]))[share.start : share.stop]
+
+
+class FilledDraw(Draw):
+    """Gives out tensors that were drawn beforehand, in order: for seed batches and captured graphs."""
+
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        self._tensors: Iterator[Tensor] = iter(tensors)
+
+    def _cut(self, shape: Sequence[int], make: Callable[[tuple[int, ...]], Tensor]) -> Tensor:
+        try:
+            return next(self._tensors)
+        except StopIteration:
+            raise LookupError("more random tensors were asked for than had been drawn") from None
+
+
+class RecordingDraw(Draw):
+    """A draw that also keeps what it gave, to be handed out again by :class:`FilledDraw`."""
+
+    def __init__(self, generator: Generator, share: Share | None = None) -> None:
+        super().__init__(generator, share)
+        self.given: list[Tensor] = []
+
+    def _cut(self, shape: Sequence[int], make: Callable[[tuple[int, ...]], Tensor]) -> Tensor:
+        self.given.append(super()._cut(shape, make))
+        return self.given[-1]
+
+
+class Streams:
+    """Independent generators by name, each seeded from ``seed`` and its name, so that their order of use is free."""
+
+    def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
+        self.seed = seed
+        self.device = torch.device(device)
+        self._generators: dict[str, Generator] = {}
+
+    def generator(self, name: str) -> Generator:
+        """The generator of that name, made at first use."""
+        if name not in self._generators:
+            self._generators[name] = Generator(self.device).manual_seed(stream_seed(self.seed, name))
+        return self._generators[name]
+
+    def draw(self, name: str, share: Share | None = None) -> Draw:
+        """A :class:`Draw` on the stream of that name."""
+        return Draw(self.generator(name), share)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The state of every generator made so far."""
+        return {name: generator.get_state() for name, generator in self._generators.items()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Put every generator back to a saved state."""
+        for name, value in state.items():
+            self.generator(name).set_state(value.cpu())
+
+
+def stream_seed(seed: int, name: str) -> int:
+    """A 63-bit seed for the stream ``name`` of a run seeded with ``seed``."""
+    digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1

@@ -1,0 +1,202 @@
+"""Edges, the maps on them, and the path that displacements take down them."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from torch import Tensor, nn
+
+from tpzoo.engine.block import Block
+from tpzoo.engine.network import Network, Trace
+from tpzoo.engine.passes import AUTOGRAD, Backend, Pass
+from tpzoo.errors import SettingError
+
+T = TypeVar("T")
+
+
+class At:
+    """Where a map is evaluated. Made anew in each phase, so that nothing it remembers can go stale.
+
+    Attributes:
+        source: the pass at the edge's source (its pool indices, its ``vjp``); None for ``label`` and ``error``.
+        target: the pass at the edge's target; the map's result has the shape of ``target.out``.
+        label: the labels of the batch, where the path passes them on.
+    """
+
+    def __init__(
+        self, source: Pass | None, target: Pass, label: Tensor | None = None, memory: dict[Any, Any] | None = None
+    ) -> None:
+        self.source = source
+        self.target = target
+        self.label = label
+        self._memory = {} if memory is None else memory
+
+    def memo(self, key: Any, compute: Callable[[], T]) -> T:
+        """``compute()`` at the first call with ``key`` in this phase, the same result afterwards.
+
+        Edges of one phase share the memory: a key of a map's own must hold the map, as in ``(self, "g(u)")``.
+        """
+        if key not in self._memory:
+            self._memory[key] = compute()
+        return self._memory[key]
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What a map form is told about the wire that it will sit on.
+
+    Attributes:
+        name: the edge's name, which per-edge settings address.
+        source, target: the nodes it connects.
+        source_shape, target_shape: shapes of one sample at both ends.
+        blocks: the blocks between target and source, in forward order: what the map inverts.
+    """
+
+    name: str
+    source: str
+    target: str
+    source_shape: tuple[int, ...]
+    target_shape: tuple[int, ...]
+    blocks: tuple[Block, ...]
+
+
+class FeedbackMap(nn.Module, abc.ABC):
+    """g: from the space of an edge's source to that of its target.
+
+    With the capability ``linear_tail``, ``forward(u, at) == linear(features(u, at), at)`` where ``features`` has no
+    parameters and ``linear`` is linear up to a bias; the attribute ``linear_tail`` is then True.
+    """
+
+    linear_tail: bool = False
+
+    @abc.abstractmethod
+    def forward(self, u: Tensor, at: At) -> Tensor:
+        """g(u), like ``at.target.out``, for ``u`` like the source."""
+
+    def difference(self, d: Tensor, at: At) -> Tensor:
+        """g(u + d) - g(u) at the source's activation u. Override it where it can be had without cancellation."""
+        u = source_activation(at)
+        return self(u + d, at) - at.memo((self, "g(u)"), lambda: self(u, at))
+
+    def features(self, u: Tensor, at: At) -> Tensor:
+        """The part of g before its linear tail."""
+        raise TypeError(f"{type(self).__name__} has no linear tail (capability linear_tail)")
+
+    def linear(self, v: Tensor, at: At) -> Tensor:
+        """The linear tail of g, bias included."""
+        raise TypeError(f"{type(self).__name__} has no linear tail (capability linear_tail)")
+
+    def linear_gradient(self, v: Tensor, cotangent: Tensor, at: At) -> dict[str, Tensor]:
+        """The gradient of <linear(v), cotangent> by parameter name. Default: differentiate :meth:`linear`."""
+        names = [name for name, _ in self.named_parameters()]
+        return AUTOGRAD.loss_gradients(self, names, lambda: ((self.linear(v, at) * cotangent).sum(), []))[0]
+
+
+def source_activation(at: At) -> Tensor:
+    """The activation u at an edge's source.
+
+    Raises:
+        TypeError: the edge starts at the label or the error, where there is no activation to displace.
+    """
+    if at.source is None:
+        raise TypeError("this edge starts at no node: it has no activation that a displacement could be added to")
+    return at.source.out
+
+
+@dataclass(frozen=True, eq=False)
+class Edge:
+    """A wire from ``source`` to ``target`` with a map on it.
+
+    ``source`` is a node, ``output``, ``error``, ``label``, or ``edge:NAME`` (a chain that starts at the label).
+    """
+
+    name: str
+    source: str
+    target: str
+    map: FeedbackMap
+
+
+class Feedback(nn.Module):
+    """The edges, in the order in which displacements flow, and what their maps share.
+
+    Args:
+        edges: top first. Every edge has a name of its own.
+        shared: modules that several maps use (random features); they are saved with the maps.
+    """
+
+    def __init__(self, edges: Sequence[Edge], shared: nn.Module | None = None) -> None:
+        super().__init__()
+        self.edges = tuple(edges)
+        self.maps = nn.ModuleDict({edge.name: edge.map for edge in edges})
+        self.shared = shared
+        self.backend: Backend = AUTOGRAD
+        if len(self.maps) != len(self.edges):
+            raise SettingError("two feedback edges have the same name")
+
+    def edge(self, name: str) -> Edge:
+        """The edge of that name."""
+        return next(edge for edge in self.edges if edge.name == name)
+
+    def at(self, edge: Edge, trace: Trace, label: Tensor | None = None, memory: dict[Any, Any] | None = None) -> At:
+        """Where ``edge``'s map is evaluated on the clean pass."""
+        source = trace[edge.source] if edge.source == "output" or edge.source in trace.passes else None
+        return At(source, trace[edge.target], label, memory)
+
+    def displacements(
+        self, trace: Trace, d_output: Tensor, label: Tensor | None = None, upto: str | None = None
+    ) -> dict[str, Tensor]:
+        """d by node, from the output's d_L (batch, ...) down every edge; all that is needed for ``upto`` if given.
+
+        Where several edges have one target, their displacements add.
+        """
+        found: dict[str, Tensor] = {trace.last: d_output}
+        memory: dict[Any, Any] = {}
+        for edge in self._leading_to(upto, trace.last):
+            at = self.at(edge, trace, label, memory)
+            sent = edge.map.difference(found[at.source.name if at.source else edge.source], at)
+            found[edge.target] = found[edge.target] + sent if edge.target in found else sent
+        return found
+
+    def displacement(self, trace: Trace, d_output: Tensor, upto: str) -> Tensor:
+        """d at node ``upto``, through the chain of edges from the output down to it."""
+        return self.displacements(trace, d_output, upto=upto)[trace.last if upto == "output" else upto]
+
+    def _leading_to(self, upto: str | None, last: str) -> list[Edge]:
+        if upto is None:
+            return list(self.edges)
+        needed, chosen = {upto}, []
+        for edge in reversed(self.edges):
+            if edge.target in needed:
+                chosen.append(edge)
+                needed.add(last if edge.source == "output" else edge.source)
+        return chosen[::-1]
+
+    def gradients(self, edges: Sequence[Edge], loss: Callable[[], Tensor]) -> list[dict[str, Tensor]]:
+        """The gradient of the scalar ``loss()`` with respect to the maps of ``edges``, a dict for each edge."""
+        names = [f"{edge.name}.{name}" for edge in edges for name, _ in edge.map.named_parameters()]
+        found, _ = self.backend.loss_gradients(self.maps, names, lambda: (loss(), []))
+        return [_of_edge(found, edge.name) for edge in edges]
+
+
+def _of_edge(gradients: dict[str, Tensor], edge: str) -> dict[str, Tensor]:
+    prefix = f"{edge}."
+    return {name.removeprefix(prefix): value for name, value in gradients.items() if name.startswith(prefix)}
+
+
+Connect = Callable[[str, str, str], Edge]
+
+
+def connector(network: Network, make: Callable[[Ends], FeedbackMap]) -> Connect:
+    """``connect(name, source, target) -> Edge``: what a feedback path uses to put maps on its wires."""
+    shapes = network.shapes
+
+    def connect(name: str, source: str, target: str) -> Edge:
+        first, last = network.position(target) + 1, network.position(source) + 1
+        blocks = tuple(network.block_of(node) for node in network.nodes[first:last])
+        at = {**shapes, "output": shapes[network.nodes[-1].name]}
+        return Edge(name, source, target, make(Ends(name, source, target, at[source], at[target], blocks)))
+
+    return connect

@@ -1,0 +1,65 @@
+"""What is minimised, and how it becomes the displacement of the output."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+class Loss(nn.Module, abc.ABC):
+    """A loss of the output (batch, ...) against the labels of a data set.
+
+    Everything is per sample: sums over samples and means over the batch are the engine's business.
+    """
+
+    @abc.abstractmethod
+    def per_sample(self, out: Tensor, y: Tensor) -> Tensor:
+        """The loss of every sample, (batch,)."""
+
+    def gradient(self, out: Tensor, y: Tensor) -> Tensor:
+        """The gradient of every sample's own loss, like ``out``. Default: differentiate :meth:`per_sample`."""
+        return torch.func.grad(lambda value: self.per_sample(value, y).sum())(out)
+
+    def minimiser(self, out: Tensor, y: Tensor) -> Tensor:
+        """The output that has the least loss, like ``out``; what output strategy ``argmin`` aims at."""
+        raise TypeError(f"{type(self).__name__} has no minimiser to aim at; use output strategy 'gradient'")
+
+    def correct(self, out: Tensor, y: Tensor) -> Tensor | None:
+        """Whether every sample is classified correctly, (batch,) of bool; None where there are no classes."""
+        return None
+
+
+class Output(nn.Module, abc.ABC):
+    """How the loss becomes d_L, the displacement that the output should make."""
+
+    @abc.abstractmethod
+    def displacement(self, out: Tensor, y: Tensor, loss: Loss) -> Tensor:
+        """d_L, like ``out``."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One minibatch with what judges it.
+
+    Attributes:
+        x: inputs, (batch, *input_shape).
+        y: labels, (batch, ...).
+        loss: the loss.
+        output: the output strategy.
+    """
+
+    x: Tensor
+    y: Tensor
+    loss: Loss
+    output: Output
+
+    def error(self, out: Tensor) -> Tensor:
+        """The gradient of every sample's loss at ``out``, like ``out``."""
+        return self.loss.gradient(out, self.y)
+
+    def output_displacement(self, out: Tensor) -> Tensor:
+        """d_L at ``out``, like ``out``."""
+        return self.output.displacement(out, self.y, self.loss)

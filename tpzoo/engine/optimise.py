@@ -1,0 +1,59 @@
+"""Who steps which weights: one optimiser over named members, each with its own settings and its own state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+Mean = Callable[[dict[str, Tensor]], dict[str, Tensor]]
+
+
+class Group:
+    """The blocks of a network, or the edges of a feedback path, and the optimiser that steps them.
+
+    All members sit in one torch optimiser with a parameter group each. Adam, SGD and their kin keep their state by
+    parameter and skip parameters without a gradient, so this is one optimiser for each member, in one call.
+
+    Args:
+        modules: the members by name; parameters are addressed ``member.parameter``.
+        optimizer: the optimiser over their parameters; None if nothing is trained.
+        clip: the largest global norm of a step's gradients, or None.
+        mean: averages gradients over processes.
+    """
+
+    def __init__(
+        self,
+        modules: Mapping[str, nn.Module],
+        optimizer: torch.optim.Optimizer | None,
+        clip: float | None = None,
+        mean: Mean | None = None,
+    ) -> None:
+        self.optimizer = optimizer
+        self._clip = clip
+        self._mean = mean
+        self._parameters = {
+            f"{member}.{name}": p for member, module in modules.items() for name, p in module.named_parameters()
+        }
+        listed = {id(p) for group in (optimizer.param_groups if optimizer else []) for p in group["params"]}
+        self.trained = frozenset(name for name, p in self._parameters.items() if id(p) in listed)
+
+    def step(self, gradients: Mapping[str, Tensor], names: Iterable[str] | None = None) -> None:
+        """Step the parameters that ``gradients`` (by ``member.parameter``) has, of members ``names`` or of all.
+
+        Parameters without a gradient are not stepped: their moments and their decay wait.
+        """
+        chosen = {name: value for name, value in gradients.items() if name in self.trained}
+        if names is not None:
+            members = frozenset(names)
+            chosen = {name: value for name, value in chosen.items() if name.split(".", 1)[0] in members}
+        if not chosen or self.optimizer is None:
+            return
+        for name, gradient in (self._mean(chosen) if self._mean else chosen).items():
+            self._parameters[name].grad = gradient
+        if self._clip is not None:
+            torch.nn.utils.clip_grad_norm_([self._parameters[name] for name in chosen], self._clip)
+        self.optimizer.step()
+        for name in chosen:
+            self._parameters[name].grad = None

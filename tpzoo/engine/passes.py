@@ -1,0 +1,240 @@
+"""What one node did on one batch, and the two ways of differentiating it.
+
+Plugins see :class:`Pass` only. Behind it stand two backends: :class:`Autograd`, one ``torch.autograd.grad`` call for
+all blocks (the default), and :class:`Functional`, ``torch.func.vjp`` for each block, which works under ``vmap``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from tpzoo.engine.block import Activity, Block
+
+Place = Literal["input", "pre"]
+Buffers = dict[str, Tensor]
+LossCall = Callable[[], tuple[Tensor, list[Tensor]]]
+LossResult = tuple[dict[str, Tensor], list[Tensor]]
+NO_PRE_ACTIVATION = "this block does not expose its pre-activation (capability pre_activation)"
+
+
+class Graph(Protocol):
+    """What a backend keeps of a pass in order to differentiate it."""
+
+    activity: Activity
+    buffers: Buffers
+
+    def vjp(self, cotangent: Tensor, at: Place) -> Tensor: ...
+    def vjp_batched(self, cotangents: Tensor, at: Place) -> Tensor: ...
+    def parameter_gradients(self, cotangent: Tensor) -> dict[str, Tensor]: ...
+
+
+class Pass:
+    """One node on one batch. Made by the engine.
+
+    Attributes:
+        name: the node.
+        input: what went in, (batch, ...).
+        out: what came out, (batch, ...), cut from every graph.
+        pre: what the nonlinearity was applied to, or None.
+        aux: side data (pool indices, norm statistics).
+    """
+
+    def __init__(self, name: str, block: str, x: Tensor, activity: Activity, graph: Graph | None = None) -> None:
+        self.name = name
+        self.block = block
+        self.input = x.detach()
+        self.out = activity.out.detach()
+        self.pre = None if activity.pre is None else activity.pre.detach()
+        self.aux = {key: value.detach() for key, value in activity.aux.items()}
+        self.graph = graph
+
+    def vjp(self, cotangent: Tensor, at: Place = "input") -> Tensor:
+        """The transposed Jacobian times ``cotangent`` (like ``out``): (batch, ...) like the input.
+
+        ``at="pre"`` stops at the pre-activation: through pool and activation only.
+        """
+        return self._differentiable().vjp(cotangent, at)
+
+    def vjp_batched(self, cotangents: Tensor, at: Place = "input") -> Tensor:
+        """:meth:`vjp` for ``cotangents`` (k, batch, ...): (k, batch, ...). With unit vectors, the Jacobians."""
+        return self._differentiable().vjp_batched(cotangents, at)
+
+    def parameter_gradients(self, cotangent: Tensor) -> dict[str, Tensor]:
+        """The gradient of <out, cotangent> for every parameter of the block, by ``block.parameter``."""
+        return self._differentiable().parameter_gradients(cotangent)
+
+    def _differentiable(self) -> Graph:
+        if self.graph is None:
+            raise TypeError(f"the pass of '{self.name}' was made without a graph; use Network.trace or Network.run_at")
+        return self.graph
+
+
+class Backend(Protocol):
+    """How blocks and losses are differentiated.
+
+    ``loss_gradients`` calls ``loss() -> (scalar, other tensors)`` once and returns the gradient of the scalar for the
+    named parameters of ``module``, and the other tensors, cut from the graph.
+    """
+
+    name: str
+
+    def run(self, block_name: str, block: Block, x: Tensor) -> Graph: ...
+    def gradients(self, graphs: Sequence[tuple[Graph, Tensor]]) -> dict[str, Tensor]: ...
+    def loss_gradients(self, module: nn.Module, names: Sequence[str], loss: LossCall) -> LossResult: ...
+
+
+class _Run(nn.Module):
+    """Lets ``functional_call`` reach ``Block.run``."""
+
+    def __init__(self, block: Block) -> None:
+        super().__init__()
+        self.block = block
+
+    def forward(self, x: Tensor) -> Activity:
+        return self.block.run(x)
+
+
+class _Call(nn.Module):
+    """Lets ``functional_call`` reach a closure over ``module``."""
+
+    def __init__(self, module: nn.Module, call: Callable[[], Any]) -> None:
+        super().__init__()
+        self.module = module
+        self._call = call
+
+    def forward(self) -> Any:
+        return self._call()
+
+
+def run_on_copies(block: Block, x: Tensor, parameters: Mapping[str, Tensor] | None = None) -> tuple[Activity, Buffers]:
+    """Run ``block`` with copies of its buffers: the module is untouched, and the moved copies are returned."""
+    buffers = {name: buffer.clone() for name, buffer in block.named_buffers()}
+    if not buffers and parameters is None:
+        return block.run(x), buffers
+    state = {f"block.{name}": value for name, value in {**buffers, **(parameters or {})}.items()}
+    return functional_call(_Run(block), state, (x,)), buffers
+
+
+def select(module: nn.Module, names: Sequence[str]) -> dict[str, Tensor]:
+    """The named parameters; unlike ``get_parameter`` also those that ``functional_call`` has put in their place."""
+    parameters = dict(module.named_parameters())
+    return {name: parameters[name] for name in names}
+
+
+class AutogradGraph:
+    """The autograd graph of one pass, cut at its input."""
+
+    def __init__(self, block_name: str, block: Block, x: Tensor) -> None:
+        self.leaf = x.detach().requires_grad_(x.is_floating_point())
+        with torch.enable_grad():
+            self.activity, self.buffers = run_on_copies(block, self.leaf)
+        self.parameters = {f"{block_name}.{name}": p for name, p in block.named_parameters() if p.requires_grad}
+
+    def vjp(self, cotangent: Tensor, at: Place, batched: bool = False) -> Tensor:
+        place = self.leaf if at == "input" else self.activity.pre
+        if place is None:
+            raise TypeError(NO_PRE_ACTIVATION)
+        out = self.activity.out
+        return torch.autograd.grad(out, place, cotangent, retain_graph=True, is_grads_batched=batched)[0]
+
+    def vjp_batched(self, cotangents: Tensor, at: Place) -> Tensor:
+        return self.vjp(cotangents, at, batched=True)
+
+    def parameter_gradients(self, cotangent: Tensor) -> dict[str, Tensor]:
+        return AUTOGRAD.gradients([(self, cotangent)])
+
+
+class Autograd:
+    """All blocks in one ``torch.autograd.grad`` call."""
+
+    name = "autograd"
+
+    def run(self, block_name: str, block: Block, x: Tensor) -> AutogradGraph:
+        return AutogradGraph(block_name, block, x)
+
+    def gradients(self, graphs: Sequence[tuple[AutogradGraph, Tensor]]) -> dict[str, Tensor]:
+        # A parameter that several nodes share is listed once: autograd.grad returns the whole sum for each mention.
+        parameters = {name: p for graph, _ in graphs for name, p in graph.parameters.items()}
+        reached = [(graph.activity.out, cotangent) for graph, cotangent in graphs if graph.activity.out.requires_grad]
+        return _grad([out for out, _ in reached], parameters, [cotangent for _, cotangent in reached])
+
+    def loss_gradients(self, module: nn.Module, names: Sequence[str], loss: LossCall) -> LossResult:
+        parameters = {name: p for name, p in select(module, names).items() if p.requires_grad}
+        with torch.enable_grad():
+            value, others = loss()
+        found = _grad([value], parameters, None) if value.requires_grad else {}
+        return found, [other.detach() for other in others]
+
+
+def _grad(
+    outputs: Sequence[Tensor], parameters: Mapping[str, Tensor], cotangents: Sequence[Tensor] | None
+) -> dict[str, Tensor]:
+    if not outputs or not parameters:
+        return {}
+    found = torch.autograd.grad(outputs, list(parameters.values()), cotangents, retain_graph=True, allow_unused=True)
+    return {name: gradient for name, gradient in zip(parameters, found, strict=True) if gradient is not None}
+
+
+class FunctionalGraph:
+    """The ``torch.func.vjp`` of one pass, in its input and its parameters."""
+
+    def __init__(self, block_name: str, block: Block, x: Tensor) -> None:
+        self.block_name, self.block = block_name, block
+        parameters = {name: p.detach() for name, p in block.named_parameters()}
+        layout: list[Activity] = []
+
+        def run(inputs: Tensor, state: dict[str, Tensor]) -> tuple[Tensor, list[Tensor]]:
+            activity, buffers = run_on_copies(block, inputs, state)
+            layout.append(activity)
+            side = [activity.pre] if activity.pre is not None else []
+            return activity.out, [*side, *activity.aux.values(), *buffers.values()]
+
+        out, self._vjp, side = torch.func.vjp(run, x.detach(), parameters, has_aux=True)
+        pre = side.pop(0) if layout[0].pre is not None else None
+        self.activity = Activity(out, pre, {key: side.pop(0) for key in layout[0].aux})
+        self.buffers = dict(zip((name for name, _ in block.named_buffers()), side, strict=True))
+
+    def vjp(self, cotangent: Tensor, at: Place) -> Tensor:
+        if at == "input":
+            return self._vjp(cotangent)[0]
+        if self.activity.pre is None:
+            raise TypeError(NO_PRE_ACTIVATION)
+        return torch.func.vjp(lambda pre: self.block.activate(pre).out, self.activity.pre)[1](cotangent)[0]
+
+    def vjp_batched(self, cotangents: Tensor, at: Place) -> Tensor:
+        return torch.func.vmap(lambda cotangent: self.vjp(cotangent, at))(cotangents)
+
+    def parameter_gradients(self, cotangent: Tensor) -> dict[str, Tensor]:
+        return {f"{self.block_name}.{name}": gradient for name, gradient in self._vjp(cotangent)[1].items()}
+
+
+class Functional:
+    """Block by block through ``torch.func``: works under ``vmap``, where ``torch.autograd.grad`` does not."""
+
+    name = "functional"
+
+    def run(self, block_name: str, block: Block, x: Tensor) -> FunctionalGraph:
+        return FunctionalGraph(block_name, block, x)
+
+    def gradients(self, graphs: Sequence[tuple[FunctionalGraph, Tensor]]) -> dict[str, Tensor]:
+        total: dict[str, Tensor] = {}
+        for graph, cotangent in graphs:
+            for name, gradient in graph.parameter_gradients(cotangent).items():
+                total[name] = total[name] + gradient if name in total else gradient
+        return total
+
+    def loss_gradients(self, module: nn.Module, names: Sequence[str], loss: LossCall) -> LossResult:
+        parameters = {f"module.{name}": p.detach() for name, p in select(module, names).items()}
+        call = _Call(module, loss)
+        found, others = torch.func.grad(lambda state: functional_call(call, state, ()), has_aux=True)(parameters)
+        return {name.removeprefix("module."): gradient for name, gradient in found.items()}, others
+
+
+AUTOGRAD = Autograd()
+FUNCTIONAL = Functional()
+BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (AUTOGRAD, FUNCTIONAL)}

@@ -1,0 +1,81 @@
+"""Refuse a combination of components that cannot work, before anything is built.
+
+Records say what they provide and what they require. Two capabilities are implied: a feedback path other than ``none``
+provides ``feedback``; a rule that uses feedback, and a learner other than ``none``, require it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from tpzoo.errors import CompatibilityError
+from tpzoo.plugin.catalogue import Catalogue
+from tpzoo.plugin.records import FeedbackLearner, FeedbackPath, Record, TargetRule
+
+FEEDBACK = "feedback"
+
+
+def check_compatible(components: Mapping[str, Record], catalogue: Catalogue) -> None:
+    """Refuse components that cannot work together.
+
+    Args:
+        components: the chosen record of every axis, by its place in the config (``rule``, ``feedback.map``).
+        catalogue: where to look for what would work instead.
+
+    Raises:
+        CompatibilityError: one sentence for each requirement that nothing fulfils; it names both parts.
+    """
+    problems = incompatibilities(components, catalogue)
+    if problems:
+        raise CompatibilityError("\n".join(problems))
+
+
+def incompatibilities(components: Mapping[str, Record], catalogue: Catalogue) -> list[str]:
+    """Return one sentence for each requirement of a chosen component that no other fulfils."""
+    problems = []
+    for place, record in components.items():
+        others = [other for where, other in components.items() if where != place]
+        offered = {capability for other in others for capability in provided(other)}
+        for capability in required(record):
+            if capability not in offered:
+                problems.append(_sentence(record, capability, others, catalogue))
+    return list(dict.fromkeys(problems))
+
+
+def provided(record: Record) -> tuple[str, ...]:
+    """What ``record`` offers to other components, implied capabilities included."""
+    implied = isinstance(record, FeedbackPath) and record.name != "none"
+    return (*record.provides, FEEDBACK) if implied else record.provides
+
+
+def required(record: Record) -> tuple[str, ...]:
+    """What ``record`` needs from other components, implied capabilities included."""
+    rule = isinstance(record, TargetRule) and record.uses_feedback
+    learner = isinstance(record, FeedbackLearner) and record.name != "none"
+    return (*record.requires, FEEDBACK) if rule or learner else record.requires
+
+
+def _sentence(record: Record, capability: str, others: Iterable[Record], catalogue: Catalogue) -> str:
+    suppliers = _suppliers(capability, catalogue)
+    who = f"{record.kind} '{record.name}' requires '{capability}'"
+    if not suppliers:
+        return f"{who}, which no component that is installed provides."
+    lacking = [other for other in others if other.kind in suppliers]
+    which = " and ".join(f"{other.kind} '{other.name}'" for other in lacking)
+    gap = f"which {which} does not provide" if which else "which no chosen component provides"
+    instead = "; or ".join(f"{kind} {_either(names)}" for kind, names in suppliers.items())
+    return f"{who}, {gap}: use {instead}."
+
+
+def _suppliers(capability: str, catalogue: Catalogue) -> dict[str, list[str]]:
+    """Kind -> names of the entries that provide ``capability``."""
+    found: dict[str, list[str]] = {}
+    for entry in catalogue.entries():
+        if capability in provided(entry.record):
+            found.setdefault(entry.record.kind, []).append(entry.record.name)
+    return found
+
+
+def _either(names: list[str], limit: int = 5) -> str:
+    shown = [f"'{name}'" for name in names[:limit]]
+    return ", ".join(shown) + (", ..." if len(names) > limit else "")

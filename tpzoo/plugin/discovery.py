@@ -1,0 +1,166 @@
+"""Find plugins and load them, each by itself: built-ins, installed distributions, files and modules.
+
+pluggy's own loader of entry points stops at the first plugin that fails and silently drops a second distribution that
+uses the same entry name, hence this one. Three environment variables steer it:
+
+``TPZOO_PLUGINS``
+    further plugins, files (``my_rule.py``) or modules (``my_package.plugin``), separated like ``PATH``.
+``TPZOO_BLOCK``
+    what not to load, separated by commas: distributions (``tpzoo-timm``), entries (``tpzoo-timm:models``), files or
+    modules. Built-ins cannot be blocked.
+``TPZOO_STRICT``
+    ``1``: raise the error of a broken plugin, or of a name that two plugins claim, instead of recording it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tpzoo.errors import PluginError
+from tpzoo.plugin.catalogue import Catalogue, PluginInfo, normal_name
+from tpzoo.plugin.collecting import collect
+from tpzoo.plugin.files import load_file
+
+GROUP = "tpzoo"
+
+BUILTINS: tuple[str, ...] = (
+    "tpzoo.zoo.architectures.cards",
+    "tpzoo.zoo.feedback.cards",
+    "tpzoo.zoo.learners.cards",
+    "tpzoo.zoo.rules.cards",
+    "tpzoo.zoo.outputs.cards",
+    "tpzoo.zoo.losses.cards",
+    "tpzoo.zoo.datasets.cards",
+    "tpzoo.zoo.probes.cards",
+    "tpzoo.zoo.loggers.cards",
+    "tpzoo.runner.cards",
+)
+"""The modules that tpzoo itself registers, through the same hooks as any plugin."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A plugin that is not loaded yet."""
+
+    info: PluginInfo
+    load: Callable[[], object]
+
+
+def load_catalogue(plugins: Sequence[str] = (), builtins: Sequence[str] = BUILTINS) -> Catalogue:
+    """Load every plugin and return what they yield.
+
+    Args:
+        plugins: further plugins by name: paths that end in ``.py``, or modules.
+        builtins: the modules of tpzoo itself.
+
+    Raises:
+        PluginError: a built-in is broken, which is a bug; or, with ``TPZOO_STRICT=1``, any plugin is.
+    """
+    infos = [_load(_builtin(module)) for module in builtins]
+    for info in infos:
+        if info.error:
+            raise info.error
+    return _catalogue(infos, [*_installed(), *(_named(name) for name in [*_from_environment(), *plugins])])
+
+
+def with_plugins(catalogue: Catalogue, plugins: Sequence[str]) -> Catalogue:
+    """Return ``catalogue`` with further plugins, given as for :func:`load_catalogue`; errors as there."""
+    return _catalogue(catalogue.plugins, [_named(name) for name in plugins]) if plugins else catalogue
+
+
+def _catalogue(loaded: Sequence[PluginInfo], found: Iterable[_Found]) -> Catalogue:
+    infos, blocked = list(loaded), _blocked()
+    keys = {info.key for info in infos}
+    for plugin in found:
+        if plugin.info.key not in keys:
+            keys.add(plugin.info.key)
+            infos.append(replace(plugin.info, blocked=True) if _is_blocked(plugin.info, blocked) else _load(plugin))
+    catalogue = Catalogue(_without_clashes(infos))
+    if _strict():
+        for error in (*(info.error for info in catalogue.failures if info.error), *catalogue.conflicts):
+            raise error
+    return catalogue
+
+
+def is_file(name: str) -> bool:
+    """Whether a plugin's name is the path of a file rather than the name of a module."""
+    return name.endswith(".py") or "/" in name or os.sep in name
+
+
+def _builtin(module: str) -> _Found:
+    from tpzoo import __version__
+
+    info = PluginInfo(key=f"tpzoo:{module}", distribution="tpzoo", version=__version__, source=module)
+    return _Found(info, lambda: importlib.import_module(module))
+
+
+def _installed() -> Iterator[_Found]:
+    for entry in importlib.metadata.entry_points(group=GROUP):
+        distribution = entry.dist.name if entry.dist else ""
+        version = entry.dist.version if entry.dist else ""
+        key = f"{distribution}:{entry.name}"
+        yield _Found(PluginInfo(key, distribution, version or "", source=entry.value), entry.load)
+
+
+def plugin_key(name: str) -> str:
+    """The key under which the catalogue lists a plugin given by name: a module, or a file's full path."""
+    return str(Path(name).expanduser().resolve()) if is_file(name) else name
+
+
+def _named(name: str) -> _Found:
+    if is_file(name):
+        path = Path(plugin_key(name))
+        info = PluginInfo(key=str(path), distribution=path.stem, source=name, requested=True)
+        return _Found(info, lambda: load_file(path))
+    info = PluginInfo(key=name, distribution=name, source=name, requested=True)
+    return _Found(info, lambda: importlib.import_module(name))
+
+
+def _from_environment() -> list[str]:
+    return [name for name in os.environ.get("TPZOO_PLUGINS", "").split(os.pathsep) if name.strip()]
+
+
+def _blocked() -> set[str]:
+    names = (name.strip() for name in os.environ.get("TPZOO_BLOCK", "").split(","))
+    return {name for name in names if name}
+
+
+def _strict() -> bool:
+    return os.environ.get("TPZOO_STRICT", "") not in ("", "0")
+
+
+def _is_blocked(info: PluginInfo, names: set[str]) -> bool:
+    return bool(names & {info.key, info.source}) or normal_name(info.distribution) in map(normal_name, names)
+
+
+def _load(plugin: _Found) -> PluginInfo:
+    """Load one plugin; whatever goes wrong becomes its recorded error."""
+    key = plugin.info.key
+    try:
+        return replace(plugin.info, records=collect(plugin.load(), key))
+    except PluginError as error:
+        return replace(plugin.info, error=error)
+    except (Exception, SystemExit) as error:
+        detail = (str(error).strip().splitlines() or ["no message"])[0]
+        failure = PluginError(f"plugin '{key}' cannot be imported: {type(error).__name__}: {detail}")
+        failure.__cause__ = error
+        return replace(plugin.info, error=failure)
+
+
+def _without_clashes(infos: Iterable[PluginInfo]) -> Iterator[PluginInfo]:
+    """Fail a plugin whose record another plugin of the same distribution already has: no name could select it."""
+    owners: dict[tuple[str, str, str], str] = {}
+    for info in infos:
+        names = [(normal_name(info.distribution), record.kind, record.name) for record in info.records]
+        taken = [name for name in names if name in owners]
+        if taken:
+            _, kind, record = taken[0]
+            what = f"plugin '{info.key}' yields the {kind} '{record}', which plugin '{owners[taken[0]]}' has already"
+            info = replace(info, records=(), error=PluginError(what, "give one of them another name"))
+        owners.update(dict.fromkeys(names if not taken else (), info.key))
+        yield info

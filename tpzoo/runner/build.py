@@ -1,0 +1,144 @@
+"""From a config to everything that a run needs: data, network, feedback, learner, rule, optimisers, probes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from tpzoo.config.schema import Experiment
+from tpzoo.engine.data import Data
+from tpzoo.engine.draw import Streams, stream_seed
+from tpzoo.engine.feedback import Feedback, connector
+from tpzoo.engine.learner import Learner
+from tpzoo.engine.network import Network
+from tpzoo.engine.optimise import Group
+from tpzoo.engine.probe import Probe
+from tpzoo.engine.step import Engine, Iterations
+from tpzoo.plugin.catalogue import Catalogue
+from tpzoo.plugin.settings import Component, PerName
+from tpzoo.runner.device import choose_device, choose_precision
+from tpzoo.runner.groups import Stepper, parameter_groups
+
+
+@dataclass
+class Built:
+    """Everything that a run needs, on its device."""
+
+    data: Data
+    engine: Engine
+    forward: Stepper
+    backward: Stepper
+    probes: dict[str, Probe]
+    device: torch.device
+    dtype: torch.dtype
+
+
+def build(experiment: Experiment, catalogue: Catalogue) -> Built:
+    """Build what the config names. The global generator is left as it was.
+
+    Raises:
+        TpzooError: something cannot be built as the config says.
+    """
+    device, dtype = choose_device(experiment.device), choose_precision(experiment.precision)
+    make = Maker(catalogue)
+    data: Data = make("dataset", experiment.data)
+    with seeded(experiment.seed, "init/network"):
+        network: Network = make("architecture", experiment.architecture, data.spec)
+    with seeded(experiment.seed, "init/feedback"):
+        feedback = build_feedback(make, experiment.feedback, network)
+    blocks, edges = list(network.blocks), [edge.name for edge in feedback.edges]
+    make = Maker(catalogue, blocks, edges)
+    with seeded(experiment.seed, "init/rest"):
+        learner: Learner = make("learner", experiment.learner)
+        rule = make("rule", experiment.rule)
+        loss, output = make("loss", experiment.loss, data.spec), make("output", experiment.output)
+        probes = {name: make("probe", component) for name, component in experiment.probes.items()}
+    for module in (network, feedback, learner, rule, loss, output):
+        module.to(device=device, dtype=dtype)
+    forward, backward = _steppers(experiment, catalogue, network, feedback, learner)
+    iterations = _iterations(experiment.feedback_training.iterations, edges)
+    streams = Streams(experiment.seed, device)
+    engine = Engine(network, feedback, rule, learner, loss, output, forward.group, backward.group, streams, iterations)
+    return Built(data.to(device), engine, forward, backward, probes, device, dtype)
+
+
+class Maker:
+    """Calls the builders of chosen components, with per-block and per-edge settings resolved once names are known."""
+
+    def __init__(
+        self, catalogue: Catalogue, blocks: Sequence[str] | None = None, edges: Sequence[str] | None = None
+    ) -> None:
+        self._catalogue = catalogue
+        self._names = {"block": blocks, "edge": edges}
+
+    def __call__(self, kind: str, chosen: Component, *arguments: Any) -> Any:
+        """Build one component: its builder gets its settings, then ``arguments``."""
+        name = f"{chosen.distribution}/{chosen.name}" if chosen.distribution else chosen.name
+        record = self._catalogue.find(kind, name).record
+        settings = self.resolve(chosen.settings, chosen.name)
+        if record.config is None and not arguments:
+            return record.builder()()
+        return record.builder()(settings, *arguments)
+
+    def resolve(self, settings: Any, owner: str) -> Any:
+        """``settings`` with every list and pattern as a mapping from name to value, where the names are known."""
+        if not dataclasses.is_dataclass(settings) or isinstance(settings, type):
+            return settings
+        found = {}
+        for field in dataclasses.fields(settings):
+            names, value = self._names.get(field.metadata.get("per", "")), getattr(settings, field.name)
+            if names is not None and isinstance(value, PerName):
+                found[field.name] = PerName(value.resolve(names, f"{owner}.{field.name}"))
+        return dataclasses.replace(settings, **found)
+
+
+def build_feedback(make: Maker, chosen: Component, network: Network) -> Feedback:
+    """The feedback path, with the map form of its settings on every wire."""
+    chosen_map = getattr(chosen.settings, "map", None)
+
+    def make_map(ends: Any) -> Any:
+        if chosen_map is None:
+            raise TypeError(f"feedback path '{chosen.name}' connects wires but has no setting 'map'")
+        return make("map", chosen_map, ends)
+
+    feedback: Feedback = make("feedback", chosen, network, connector(network, make_map))
+    return feedback
+
+
+@contextmanager
+def seeded(seed: int, stream: str) -> Iterator[None]:
+    """Let torch's and timm's constructors draw from a stream of their own; the global generators are put back."""
+    with torch.random.fork_rng():
+        torch.manual_seed(stream_seed(seed, stream))
+        yield
+
+
+def _steppers(
+    experiment: Experiment, catalogue: Catalogue, network: Network, feedback: Feedback, learner: Learner
+) -> tuple[Stepper, Stepper]:
+    chosen = experiment.optimizer
+    backward = chosen.forward if learner.mirrors_forward_optimizer else chosen.feedback
+    pairs = ((chosen.forward, network.blocks), (backward, feedback.maps))
+    first, second = (_stepper(each, dict(members.items()), catalogue, experiment.epochs) for each, members in pairs)
+    return first, second
+
+
+def _stepper(chosen: Component, members: Mapping[str, nn.Module], catalogue: Catalogue, epochs: int) -> Stepper:
+    make = Maker(catalogue, list(members), list(members))
+    settings = make.resolve(chosen.settings, chosen.name)
+    groups = parameter_groups(settings, members)
+    optimizer = make("optimizer", chosen, groups) if groups else None
+    schedule = make("schedule", settings.schedule, optimizer, epochs) if optimizer else None
+    return Stepper(Group(members, optimizer, settings.clip), schedule)
+
+
+def _iterations(chosen: PerName[int], edges: Sequence[str]) -> Iterations:
+    if isinstance(chosen.value, int):
+        return Iterations(together=chosen.value)
+    return Iterations(by_edge=chosen.resolve(edges, "feedback_training.iterations"))

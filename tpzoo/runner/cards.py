@@ -1,0 +1,96 @@
+"""The optimisers and the learning-rate schedules that tpzoo brings: torch's own, and all of timm's by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tpzoo.plugin.hookspecs import hookimpl
+from tpzoo.plugin.records import Optimizer, OptimizerSettings, Schedule, ScheduleSettings
+from tpzoo.plugin.settings import PerName, per_block, setting
+
+
+@dataclass(frozen=True)
+class AdamSettings(OptimizerSettings):
+    """Settings of Adam and AdamW. ``eps`` may differ between blocks, as in the presets of Meulemans et al. 2020."""
+
+    betas: tuple[float, float] = setting((0.9, 0.999), minimum=0, below=1, help="decay of the two running averages")
+    eps: PerName[float] = per_block(1e-8, above=0, help="added to the denominator")
+    amsgrad: bool = setting(False, help="use the largest second moment so far")
+
+
+@dataclass(frozen=True)
+class SGDSettings(OptimizerSettings):
+    """Settings of stochastic gradient descent."""
+
+    momentum: PerName[float] = per_block(0.0, minimum=0, below=1, help="momentum")
+    dampening: float = setting(0.0, minimum=0, maximum=1, help="dampening of the momentum")
+    nesterov: bool = setting(False, help="Nesterov momentum; needs momentum and no dampening")
+
+
+@dataclass(frozen=True)
+class RMSpropSettings(OptimizerSettings):
+    """Settings of RMSprop."""
+
+    alpha: float = setting(0.99, minimum=0, below=1, help="decay of the running average")
+    eps: PerName[float] = per_block(1e-8, above=0, help="added to the denominator")
+    centered: bool = setting(False, help="divide by the standard deviation, not by the root mean square")
+    momentum: float = setting(0.0, minimum=0, below=1, help="momentum")
+
+
+@dataclass(frozen=True)
+class TimmOptimizerSettings(OptimizerSettings):
+    """Settings of any optimiser of timm."""
+
+    opt: str = setting("lamb", help="the name that timm.optim.create_optimizer_v2 knows it by")
+    options: dict[str, Any] = setting({}, help="further arguments of that optimiser")
+
+
+@dataclass(frozen=True)
+class CosineSettings(ScheduleSettings):
+    """Settings of the cosine schedule."""
+
+    t_max: int | None = setting(None, minimum=1, help="epochs until the rate is lowest; null: all epochs of the run")
+    eta_min: float = setting(0.0, minimum=0, help="the lowest rate")
+
+
+@dataclass(frozen=True)
+class StepSettings(ScheduleSettings):
+    """Settings of the step schedule."""
+
+    every: int = setting(30, minimum=1, help="epochs between two steps")
+    factor: float = setting(0.1, above=0, help="what the rate is multiplied by at each step")
+
+
+@dataclass(frozen=True)
+class TimmScheduleSettings(ScheduleSettings):
+    """Settings of any schedule of timm."""
+
+    sched: str = setting("cosine", help="the name that timm.scheduler.create_scheduler_v2 knows it by")
+    options: dict[str, Any] = setting({}, help="further arguments of create_scheduler_v2")
+
+
+@hookimpl
+def tpzoo_optimizers() -> Iterator[Optimizer]:
+    """Yield the built-in optimisers."""
+    for name, summary, config in (
+        ("adam", "Adam", AdamSettings),
+        ("adamw", "Adam with decoupled weight decay", AdamSettings),
+        ("sgd", "stochastic gradient descent, with or without momentum", SGDSettings),
+        ("rmsprop", "RMSprop", RMSpropSettings),
+        ("timm", "any optimiser of timm, by its name there", TimmOptimizerSettings),
+    ):
+        yield Optimizer(name=name, summary=summary, config=config, build=f"tpzoo.runner.optimizers:{name}")
+
+
+@hookimpl
+def tpzoo_schedules() -> Iterator[Schedule]:
+    """Yield the built-in schedules."""
+    for name, summary, config in (
+        ("constant", "the same rate in every epoch", None),
+        ("cosine", "half a cosine from the full rate to the lowest", CosineSettings),
+        ("step", "the rate is multiplied by a factor every so many epochs", StepSettings),
+        ("timm", "any schedule of timm, by its name there", TimmScheduleSettings),
+    ):
+        yield Schedule(name=name, summary=summary, config=config, build=f"tpzoo.runner.schedules:{name}")

@@ -1,0 +1,57 @@
+"""How good a network is on a split: sums over all samples, so that a short last batch weighs no more than others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from tpzoo.engine.data import Data, Split
+from tpzoo.engine.network import Network
+from tpzoo.engine.objective import Loss
+
+
+@dataclass(frozen=True)
+class Score:
+    """Mean loss, and the fraction classified correctly (None where there are no classes)."""
+
+    loss: float
+    accuracy: float | None
+
+
+@torch.no_grad()
+def evaluate(network: Network, loss: Loss, data: Data, split: Split, dtype: torch.dtype, batch_size: int) -> Score:
+    """Score ``network`` in evaluation mode; its mode is put back."""
+    training = network.training
+    network.eval()
+    totals = Totals()
+    for x, y in zip(split.x.split(batch_size), split.y.split(batch_size), strict=True):
+        totals.add(network(data.prepare(x, dtype)), y, loss)
+    network.train(training)
+    return totals.score()
+
+
+class Totals:
+    """Sums of loss and correct answers, kept on the device and read once."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.sums: torch.Tensor | None = None
+        self.classes = True
+
+    @torch.no_grad()
+    def add(self, out: torch.Tensor, y: torch.Tensor, loss: Loss) -> None:
+        """Add one batch: outputs (batch, ...) and labels (batch, ...)."""
+        correct = loss.correct(out, y)
+        self.classes = correct is not None
+        right = correct.sum() if correct is not None else out.new_zeros(())
+        found = torch.stack([loss.per_sample(out, y).sum().double(), right.double()])
+        self.sums = found if self.sums is None else self.sums + found
+        self.count += out.shape[0]
+
+    def score(self) -> Score:
+        """The means so far; NaN before anything was added."""
+        if self.sums is None:
+            return Score(float("nan"), None)
+        total, right = self.sums.tolist()
+        return Score(total / self.count, right / self.count if self.classes else None)

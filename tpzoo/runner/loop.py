@@ -1,0 +1,230 @@
+"""The training loop: passes over the data, measurements, evaluation, and what the run came to."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tpzoo.config.schema import Experiment
+from tpzoo.engine.draw import Streams
+from tpzoo.engine.logger import Logger, LogRecord
+from tpzoo.engine.probe import Snapshot
+from tpzoo.errors import RunError
+from tpzoo.runner.build import Built
+from tpzoo.runner.diagnose import name_the_culprit
+from tpzoo.runner.evaluate import Score, Totals, evaluate
+from tpzoo.runner.plan import Phase, make_plan
+
+REPORTS_PER_EPOCH = 20
+
+
+@dataclass
+class Progress:
+    """How far a run has come, and its best figures so far.
+
+    Attributes:
+        phase, batch: the next batch to be worked on: a place in the plan, and a batch of that phase.
+        epoch: completed epochs.
+        step: completed training steps.
+        seconds: spent so far.
+        sums, count: of the training pass that is under way: loss, correct answers, samples.
+    """
+
+    phase: int = 0
+    batch: int = 0
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    sums: tuple[float, float] = (0.0, 0.0)
+    count: int = 0
+    train_loss: float | None = None
+    train_accuracy: float | None = None
+    test_loss: float | None = None
+    test_accuracy: float | None = None
+    best_epoch: int | None = None
+    best_valid_accuracy: float | None = None
+    test_accuracy_at_best_valid: float | None = None
+
+
+class Training:
+    """A run: the built parts, the plan, and how far it has come.
+
+    Args:
+        experiment: the config.
+        built: what the config names.
+        loggers: where figures go.
+    """
+
+    def __init__(self, experiment: Experiment, built: Built, loggers: list[Logger]) -> None:
+        self.experiment = experiment
+        self.built = built
+        self.loggers = loggers
+        self.progress = Progress()
+        engine = built.engine
+        trains_feedback = engine.learner.trains and bool(engine.backward.trained)
+        self.plan = make_plan(experiment.epochs, experiment.feedback_training, trains_feedback)
+        self._totals = Totals()
+        self._started = time.perf_counter()
+        self._stop = False
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Minibatches in one pass; a short last one counts."""
+        return math.ceil(len(self.built.data.train) / self.experiment.batch_size)
+
+    def stop(self) -> None:
+        """End after the step that is under way."""
+        self._stop = True
+
+    def run(self) -> Iterator[Phase]:
+        """Train to the end or until :meth:`stop`; yields after every phase, when a checkpoint may be saved.
+
+        Raises:
+            RunError: the loss is no longer finite; the message names the block where that began.
+        """
+        self._started = time.perf_counter() - self.progress.seconds
+        self._restore_totals()
+        while self.progress.phase < len(self.plan) and not self._stop:
+            phase = self.plan[self.progress.phase]
+            self.built.engine.network.train()
+            self._pass_over(phase)
+            self._store_totals()
+            if self._stop and self.progress.batch < self.steps_per_epoch:
+                return
+            if phase.kind == "train":
+                self._end_training_pass(phase)
+            if phase.ends_epoch:
+                self._end_epoch(phase)
+            self.progress.phase, self.progress.batch = self.progress.phase + 1, 0
+            yield phase
+
+    def _pass_over(self, phase: Phase) -> None:
+        every = max(1, self.steps_per_epoch // REPORTS_PER_EPOCH)
+        for x, y in self._batches(phase):
+            if phase.kind == "train":
+                self._train(phase, x, y)
+            else:
+                self.built.engine.train_feedback_batch(x)
+            self.progress.batch += 1
+            if phase.kind == "train" and self.progress.batch % every == 0:
+                self._report(phase, x)
+            if self._stop:
+                return
+
+    def _batches(self, phase: Phase) -> Iterator[tuple[Tensor, Tensor]]:
+        train, size = self.built.data.train, self.experiment.batch_size
+        stream = Streams(self.experiment.seed, self.built.device).generator(phase.stream)
+        order = torch.randperm(len(train), generator=stream, device=self.built.device)
+        for i in range(self.progress.batch * size, len(train), size):
+            rows = order[i : i + size]
+            draw = self.built.engine.streams.draw("augmentation")
+            yield self.built.data.prepare(train.x[rows], self.built.dtype, draw), train.y[rows]
+
+    def _train(self, phase: Phase, x: Tensor, y: Tensor) -> None:
+        due = [name for name, probe in self.built.probes.items() if self.progress.step % probe.every == 0]
+
+        def observe(snapshot: Snapshot) -> None:
+            for name in due:
+                values = self.built.probes[name].measure(snapshot)
+                found = {f"{name}/{key}": float(value) for key, value in values.items()}
+                self._log("probe", phase.epoch, self.progress.step + 1, found)
+            due.clear()  # a rule may step many times in one batch
+
+        out = self.built.engine.train_batch(x, y, phase.order, observe if due else None)
+        self._totals.add(out, y, self.built.engine.loss)
+        self.progress.step += 1
+
+    def _report(self, phase: Phase, x: Tensor) -> None:
+        score = self._totals.score()
+        if not math.isfinite(score.loss):
+            culprit = name_the_culprit(self.built.engine.network, x)
+            raise RunError(
+                f"the training loss is {score.loss} at step {self.progress.step} of epoch {phase.epoch}: {culprit}",
+                "lower a learning rate or the step size; the last checkpoint is from before",
+            )
+        self._log("step", phase.epoch, self.progress.step, _named("train", score))
+
+    def _end_training_pass(self, phase: Phase) -> None:
+        score = self._totals.score()
+        self.progress.train_loss, self.progress.train_accuracy = score.loss, score.accuracy
+        self._totals = Totals()
+        self._store_totals()
+        for stepper in (self.built.forward, self.built.backward):
+            if stepper.schedule is not None:
+                stepper.schedule.step()
+
+    def _end_epoch(self, phase: Phase) -> None:
+        data, progress = self.built.data, self.progress
+        loss = math.nan if progress.train_loss is None else progress.train_loss
+        values = _named("train", Score(loss, progress.train_accuracy))
+        test = self.evaluate(data.test)
+        progress.epoch, progress.test_loss, progress.test_accuracy = phase.epoch, test.loss, test.accuracy
+        if data.validation is not None:
+            valid = self.evaluate(data.validation)
+            values.update(_named("valid", valid))
+            self._note_best(phase.epoch, valid, test)
+        values.update(_named("test", test))
+        progress.seconds = time.perf_counter() - self._started
+        self._log("epoch", phase.epoch, progress.step, values)
+
+    def evaluate(self, split: Any) -> Score:
+        """The score of the network on a split."""
+        built = self.built
+        return evaluate(
+            built.engine.network,
+            built.engine.loss,
+            built.data,
+            split,
+            built.dtype,
+            self.experiment.evaluation_batch_size,
+        )
+
+    def _note_best(self, epoch: int, valid: Score, test: Score) -> None:
+        progress = self.progress
+        if valid.accuracy is not None and valid.accuracy > (progress.best_valid_accuracy or -1.0):
+            progress.best_epoch = epoch
+            progress.best_valid_accuracy, progress.test_accuracy_at_best_valid = valid.accuracy, test.accuracy
+
+    def _log(self, event: str, epoch: int, step: int, values: dict[str, float]) -> None:
+        record = LogRecord(event, epoch, step, values, time.perf_counter() - self._started)
+        for logger in self.loggers:
+            logger.log(record)
+
+    def _store_totals(self) -> None:
+        totals = self._totals
+        self.progress.sums = (0.0, 0.0) if totals.sums is None else tuple(totals.sums.tolist())
+        self.progress.count = totals.count
+        self.progress.seconds = time.perf_counter() - self._started
+
+    def _restore_totals(self) -> None:
+        if self.progress.count:
+            self._totals.count = self.progress.count
+            self._totals.sums = torch.tensor(self.progress.sums, dtype=torch.float64, device=self.built.device)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything but weights that a resumed run needs; loads with ``weights_only=True``."""
+        return {
+            "progress": asdict(self.progress),
+            "streams": self.built.engine.streams.state_dict(),
+            "forward": self.built.forward.state_dict(),
+            "backward": self.built.backward.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a saved state."""
+        values = state["progress"]
+        self.progress = Progress(**{**values, "sums": tuple(values["sums"])})
+        self.built.engine.streams.load_state_dict(state["streams"])
+        self.built.forward.load_state_dict(state["forward"])
+        self.built.backward.load_state_dict(state["backward"])
+
+
+def _named(split: str, score: Score) -> dict[str, float]:
+    accuracy = {} if score.accuracy is None else {f"{split}_accuracy": score.accuracy}
+    return {f"{split}_loss": score.loss, **accuracy}

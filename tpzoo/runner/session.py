@@ -1,0 +1,202 @@
+"""One run from its first file to its last: folder, checkpoints, signals, summary."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from tpzoo.config import LoadedConfig
+from tpzoo.engine.logger import Logger, RunInfo
+from tpzoo.plugin.catalogue import Catalogue
+from tpzoo.runner import environment, folder
+from tpzoo.runner.build import Built, build
+from tpzoo.runner.checkpoint import Checkpoints, put_back, weights_of
+from tpzoo.runner.folder import RunFolder
+from tpzoo.runner.loop import Training
+from tpzoo.runner.plan import Phase
+from tpzoo.runner.summary import Summary
+
+
+def train(
+    loaded: LoadedConfig,
+    catalogue: Catalogue,
+    *,
+    run_dir: Path | None = None,
+    resume: Path | None = None,
+    quiet: bool = False,
+    command: Sequence[str] = (),
+) -> Summary:
+    """Train what a config describes and leave a run folder behind.
+
+    Args:
+        run_dir: the run's folder; default one by name and time below ``runs``.
+        resume: the folder of a run to continue; ``loaded`` must be its config.
+        quiet: without the loggers that write to the terminal.
+
+    Raises:
+        TpzooError: the config cannot be built, a file is damaged, or training failed.
+    """
+    built = build(loaded.experiment, catalogue)
+    where = _open_folder(loaded, catalogue, run_dir, resume, command)
+    run = Run(loaded, catalogue, built, where, quiet)
+    if resume is not None:
+        run.load()
+    return run.run(resumed=resume is not None)
+
+
+class Run:
+    """A training with its folder: what is saved, when, and how it ends."""
+
+    def __init__(
+        self, loaded: LoadedConfig, catalogue: Catalogue, built: Built, where: RunFolder, quiet: bool = False
+    ) -> None:
+        self.loaded, self.built, self.where = loaded, built, where
+        self.loggers = _loggers(loaded, catalogue, where.path, quiet)
+        self.training = Training(loaded.experiment, built, list(self.loggers.values()))
+        self.checkpoints = Checkpoints(where.path / "checkpoints", loaded.hash)
+        engine = built.engine
+        self._modules: Mapping[str, nn.Module] = {
+            "network": engine.network,
+            "feedback": engine.feedback,
+            "learner": engine.learner,
+            "rule": engine.rule,
+        }
+        self._logged: dict[str, Any] = {}
+
+    def load(self, label: str = "last") -> None:
+        """Continue from a checkpoint of this run."""
+        saved = self.checkpoints.load(label)
+        put_back(self._modules, saved.weights)
+        self.training.load_state_dict(saved.state["training"])
+        self._logged = saved.state["loggers"]
+
+    def run(self, resumed: bool = False) -> Summary:
+        """Train to the end, or to a signal; the folder says how it went."""
+        self.where.set_status("running")
+        try:
+            with _stopped_by_signals(self.training):
+                self._start_loggers(resumed)
+                for phase in self.training.run():
+                    self.save(phase)
+        except BaseException as error:
+            self.where.set_status("failed", f"{type(error).__name__}: {error}")
+            self._finish(self.summary("failed"))
+            raise
+        done = self.training.progress.phase >= len(self.training.plan)
+        if not done:
+            self.save(None)
+        status = "done" if done else "interrupted"
+        summary = self.summary(status)
+        self.where.write_summary(summary)
+        self.where.set_status(status)
+        self._finish(summary)
+        return summary
+
+    def save(self, phase: Phase | None) -> None:
+        """Save a checkpoint after a phase, or after a signal."""
+        progress = self.training.progress
+        keep = self.loaded.experiment.checkpoint
+        labels = ["last"]
+        if phase is not None and phase.ends_epoch:
+            best = progress.best_epoch == phase.epoch
+            labels += ["best"] if best and keep.keep_best else []
+            due = keep.every_epochs and phase.epoch % keep.every_epochs == 0
+            labels += [f"epoch-{phase.epoch:04d}"] if due else []
+        state = {
+            "training": self.training.state_dict(),
+            "loggers": {name: logger.state() for name, logger in self.loggers.items()},
+        }
+        name = f"step-{progress.step:08d}-{progress.phase:05d}-{progress.batch:05d}"
+        self.checkpoints.save(name, weights_of(self._modules), state, tuple(labels))
+
+    def summary(self, status: str) -> Summary:
+        """What the run came to so far."""
+        progress, experiment = self.training.progress, self.loaded.experiment
+        trained = self.built.engine.forward.trained
+        weights = dict(self.built.engine.network.blocks.named_parameters())
+        return Summary(
+            status=status,
+            config_hash=self.loaded.hash,
+            seed=experiment.seed,
+            device=str(self.built.device),
+            epochs=progress.epoch,
+            steps=progress.step,
+            parameters=sum(p.numel() for name, p in weights.items() if name in trained),
+            train_loss=progress.train_loss,
+            test_loss=progress.test_loss,
+            test_accuracy=progress.test_accuracy,
+            best_valid_accuracy=progress.best_valid_accuracy,
+            test_accuracy_at_best_valid=progress.test_accuracy_at_best_valid,
+            seconds=progress.seconds,
+            seconds_per_epoch=progress.seconds / progress.epoch if progress.epoch else None,
+        )
+
+    def _start_loggers(self, resumed: bool) -> None:
+        experiment, progress = self.loaded.experiment, self.training.progress
+        info = RunInfo(
+            experiment.name,
+            self.where.path,
+            self.loaded.to_yaml(),
+            experiment.epochs,
+            self.training.steps_per_epoch,
+            progress.step if resumed else None,
+            progress.seconds,
+        )
+        for name, logger in self.loggers.items():
+            logger.start(info, self._logged.get(name, {}))
+
+    def _finish(self, summary: Summary) -> None:
+        for logger in self.loggers.values():
+            logger.finish(asdict(summary))
+
+
+def _open_folder(
+    loaded: LoadedConfig, catalogue: Catalogue, run_dir: Path | None, resume: Path | None, command: Sequence[str]
+) -> RunFolder:
+    if resume is not None:
+        return folder.reopen(resume)
+    versions = {plugin.distribution: plugin.version for plugin in catalogue.plugins if plugin.records}
+    return folder.create(
+        loaded.experiment.name or "run",
+        loaded.to_yaml(),
+        config_hash=loaded.hash,
+        command=command,
+        environment=environment.describe(versions),
+        run_dir=run_dir,
+    )
+
+
+def _loggers(loaded: LoadedConfig, catalogue: Catalogue, path: Path, quiet: bool) -> dict[str, Logger]:
+    made: dict[str, Logger] = {}
+    for name, chosen in loaded.experiment.loggers.items():
+        record = catalogue.find("logger", chosen.name).record
+        if not (quiet and "terminal" in record.provides):
+            made[name] = record.builder()(chosen.settings, path)
+    return made
+
+
+@contextmanager
+def _stopped_by_signals(training: Training) -> Iterator[None]:
+    """SIGINT and SIGTERM end the run after the step that is under way; a second one ends it at once."""
+
+    def stop(number: int, _frame: object) -> None:
+        training.stop()
+        signal.signal(number, before[number])
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    try:
+        before: dict[int, Any] = {number: signal.signal(number, stop) for number in numbers}
+    except ValueError:  # not the main thread: whoever runs us there handles signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,92 @@
+"""The built-in feedback paths and map forms, and what they can be set to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tpzoo import Component, FeedbackPath, MapForm, component, hookimpl, setting
+from tpzoo.zoo.architectures.cards import ACTIVATION_NAMES, INITIALISATION_NAMES
+from tpzoo.zoo.papers import LEE_2015, MEULEMANS_2020
+
+
+@dataclass(frozen=True)
+class LayerwiseSettings:
+    """Settings of ``layerwise``."""
+
+    map: Component = component("map", "dense", help="what sits on every wire")
+
+
+@dataclass(frozen=True)
+class DirectSettings:
+    """Settings of ``direct``."""
+
+    map: Component = component("map", "linear", help="what sits on every wire")
+
+
+@dataclass(frozen=True)
+class DenseSettings:
+    """Settings of map ``dense``."""
+
+    activation: str = setting("tanh", choices=ACTIVATION_NAMES, help="nonlinearity after the matrix")
+    bias: bool = setting(True, help="whether the map has a bias")
+    init: str = setting("xavier_normal", choices=INITIALISATION_NAMES, help="initialisation; 'torch' is its own")
+
+
+@dataclass(frozen=True)
+class LinearSettings:
+    """Settings of map ``linear``."""
+
+    bias: bool = setting(False, help="whether the map has a bias; it cancels in every difference")
+    init: str = setting("xavier_normal", choices=INITIALISATION_NAMES, help="initialisation; 'torch' is its own")
+
+
+@hookimpl
+def tpzoo_feedback_paths() -> Iterator[FeedbackPath]:
+    """Yield the built-in feedback paths."""
+    yield FeedbackPath(
+        name="layerwise",
+        summary="from every block to the one below it",
+        config=LayerwiseSettings,
+        build="tpzoo.zoo.feedback.layerwise:build",
+        paper=LEE_2015,
+        provides=("feedback", "maps"),
+    )
+    yield FeedbackPath(
+        name="direct",
+        summary="from the output straight to every hidden block",
+        config=DirectSettings,
+        build="tpzoo.zoo.feedback.direct:build",
+        paper=MEULEMANS_2020,
+        provides=("feedback", "maps"),
+    )
+    yield FeedbackPath(
+        name="tied",
+        summary="the exact vector-Jacobian product of every block: backpropagation as target propagation",
+        build="tpzoo.zoo.feedback.tied:build",
+        provides=("feedback", "no_maps"),
+    )
+    yield FeedbackPath(
+        name="none",
+        summary="no feedback, for rules that need none",
+        build="tpzoo.zoo.feedback.none:build",
+        provides=("no_maps",),
+    )
+
+
+@hookimpl
+def tpzoo_feedback_maps() -> Iterator[MapForm]:
+    """Yield the built-in map forms."""
+    yield MapForm(
+        name="dense",
+        summary="a matrix, a bias and a nonlinearity",
+        config=DenseSettings,
+        build="tpzoo.zoo.feedback.dense:DenseMap",
+        paper=LEE_2015,
+    )
+    yield MapForm(
+        name="linear",
+        summary="a matrix",
+        config=LinearSettings,
+        build="tpzoo.zoo.feedback.linear:LinearMap",
+        paper=MEULEMANS_2020,
+        provides=("linear_tail",),
+    )

@@ -1,0 +1,30 @@
+"""A dense map: g(u) = s(Q u + b) (Lee et al. 2015; Meulemans et al. 2020, with s = tanh)."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tpzoo import At, Ends, FeedbackMap, activation, initialise, source_activation
+from tpzoo.zoo.feedback.cards import DenseSettings
+
+
+class DenseMap(FeedbackMap):
+    """Q has shape (target features, source features); inputs are flattened, results take the target's shape."""
+
+    def __init__(self, settings: DenseSettings, ends: Ends) -> None:
+        super().__init__()
+        self.dense = nn.Linear(math.prod(ends.source_shape), math.prod(ends.target_shape), bias=settings.bias)
+        self.nonlinearity = activation(settings.activation)
+        initialise(self.dense, settings.init)
+
+    def forward(self, u: Tensor, at: At) -> Tensor:
+        return self.nonlinearity(self.dense(u.flatten(1))).view(-1, *at.target.out.shape[1:])
+
+    def difference(self, d: Tensor, at: At) -> Tensor:
+        """s(a + Q d) - s(a), with a = Q u + b kept for the phase and Q d taken before the nonlinearity."""
+        a = at.memo((self, "Qu + b"), lambda: self.dense(source_activation(at).flatten(1)))
+        moved = F.linear(d.flatten(1), self.dense.weight)
+        return self.nonlinearity.difference(a, moved).view(-1, *at.target.out.shape[1:])

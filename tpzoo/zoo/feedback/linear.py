@@ -1,0 +1,40 @@
+"""A linear map: g(u) = Q u (Meulemans et al. 2020, DDTP-linear)."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tpzoo import At, Ends, FeedbackMap, initialise
+from tpzoo.zoo.feedback.cards import LinearSettings
+
+
+class LinearMap(FeedbackMap):
+    """Q has shape (target features, source features); inputs are flattened, results take the target's shape."""
+
+    linear_tail = True
+
+    def __init__(self, settings: LinearSettings, ends: Ends) -> None:
+        super().__init__()
+        self.matrix = nn.Linear(math.prod(ends.source_shape), math.prod(ends.target_shape), bias=settings.bias)
+        initialise(self.matrix, settings.init)
+
+    def forward(self, u: Tensor, at: At) -> Tensor:
+        return self.linear(self.features(u, at), at)
+
+    def difference(self, d: Tensor, at: At) -> Tensor:
+        """Q d: nothing is subtracted."""
+        return F.linear(d.flatten(1), self.matrix.weight).view(-1, *at.target.out.shape[1:])
+
+    def features(self, u: Tensor, at: At) -> Tensor:
+        return u.flatten(1)
+
+    def linear(self, v: Tensor, at: At) -> Tensor:
+        return self.matrix(v).view(-1, *at.target.out.shape[1:])
+
+    def linear_gradient(self, v: Tensor, cotangent: Tensor, at: At) -> dict[str, Tensor]:
+        flat = cotangent.flatten(1)  # (batch, target features)
+        bias = {} if self.matrix.bias is None else {"matrix.bias": flat.sum(0)}
+        return {"matrix.weight": flat.T @ v, **bias}

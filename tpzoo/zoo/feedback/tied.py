@@ -1,0 +1,30 @@
+"""Tied feedback: the exact vector-Jacobian product of every block.
+
+With rule ``dtp`` it is backpropagation, at any step size: d_{l-1} = J_l^T d_l from d_L = -step_size dloss/dh_L. It is
+the oracle of everything else that flows down a feedback path.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from tpzoo import At, Connect, Edge, Feedback, FeedbackMap, Network
+
+
+class TiedMap(FeedbackMap):
+    """g(u) = J^T u, with J the Jacobian of the block at the clean input. It has no weights."""
+
+    def forward(self, u: Tensor, at: At) -> Tensor:
+        """``u`` like the block's output; returns the shape of its input."""
+        assert at.source is not None, "a tied edge starts at a node"
+        return at.source.vjp(u)
+
+    def difference(self, d: Tensor, at: At) -> Tensor:
+        return self(d, at)
+
+
+def build(settings: None, network: Network, connect: Connect) -> Feedback:
+    """One edge for every block but the first, top first."""
+    names = [node.name for node in network.nodes]
+    pairs = list(zip(names[1:], names[:-1], strict=True))
+    return Feedback([Edge(upper, upper, lower, TiedMap()) for upper, lower in reversed(pairs)])

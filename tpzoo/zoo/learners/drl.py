@@ -1,0 +1,61 @@
+"""The difference reconstruction loss (Meulemans et al. 2020, equation for DTPDRL and DDTP).
+
+    h~ = h_target + sigma eps;  loss = 1 / sigma^2 mean |g_diff(F(h~)) - sigma eps|^2,  eps ~ N(0, 1)
+
+F is the rest of the network, up to the output, and g_diff the chain of displacements from the output down to the
+target: on a direct path one map (DDTP), on a layerwise path all maps above the target (DTPDRL). Only the map of the
+edge itself learns from its loss. At its minimum the chain is the damped pseudo-inverse of F's Jacobian; the damping
+comes from weight decay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from tpzoo import Draw, Edge, Feedback, Learner, Noise, Trace
+from tpzoo.zoo.learners.cards import DrlSettings
+from tpzoo.zoo.learners.reconstruction import squared_error
+
+
+class DRL(Learner):
+    """One noise sample on every edge's target in each step."""
+
+    def __init__(self, settings: DrlSettings) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def noise(self, edge: Edge, trace: Trace, draw: Draw) -> Noise:
+        return (draw.normal(trace[edge.target].out, self.settings.sigma[edge.name]),)
+
+    def loss(self, edge: Edge, trace: Trace, feedback: Feedback, noise: Noise) -> Tensor:
+        pushed = trace.network.push(trace[edge.target].out + noise[0], edge.target, "output")
+        sent = feedback.displacement(trace, pushed.out - trace.output, edge.target)
+        return self._loss(edge, sent, noise)
+
+    def gradients(
+        self, edges: Sequence[Edge], trace: Trace, feedback: Feedback, noises: Sequence[Noise]
+    ) -> list[dict[str, Tensor]]:
+        """One stacked noise pass and one gradient call for all edges.
+
+        What arrives at an edge's source is a constant of its loss, so that the sum of the losses has, in every map, the
+        gradient of that map's own loss.
+        """
+        starts = [(trace[edge.target].out + noise[0], edge.target) for edge, noise in zip(edges, noises, strict=True)]
+        pushed = trace.network.push_together(starts, "output")
+        with torch.no_grad():
+            arrived = [
+                feedback.displacement(trace, each.out - trace.output, edge.source)
+                for edge, each in zip(edges, pushed, strict=True)
+            ]
+
+        def total() -> Tensor:
+            sent = [edge.map.difference(d, feedback.at(edge, trace)) for edge, d in zip(edges, arrived, strict=True)]
+            return torch.stack([self._loss(*each) for each in zip(edges, sent, noises, strict=True)]).sum()
+
+        return feedback.gradients(edges, total)
+
+    def _loss(self, edge: Edge, sent: Tensor, noise: Noise) -> Tensor:
+        return squared_error(sent, noise[0], self.settings.reduction) / self.settings.sigma[edge.name] ** 2

@@ -1,0 +1,74 @@
+"""The plain reconstruction loss (Lee et al. 2015; Meulemans et al. 2020, DTP and DDTP-control).
+
+    h~ = h_target + sigma eps;  loss = c mean |g(F(h~)) - h~|^2,  eps ~ N(0, 1)
+
+F is the network from the edge's target up to its source, so on a layerwise path this is DTP's loss and on a direct path
+DDTP-control's. Lee et al. reconstruct h~ (``target: noisy``), Bartunov et al. 2018 the clean h (``target: clean``).
+c is 1 / max(sigma, sigma_floor)^2, or 1 with ``scale: none``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tpzoo import At, Draw, Edge, Feedback, Learner, Noise, Pass, Trace
+from tpzoo.zoo.learners.cards import ReconstructionSettings
+
+
+class Reconstruction(Learner):
+    """One noise sample on every edge's target in each step."""
+
+    def __init__(self, settings: ReconstructionSettings) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def noise(self, edge: Edge, trace: Trace, draw: Draw) -> Noise:
+        return (draw.normal(trace[edge.target].out, self.settings.sigma[edge.name]),)
+
+    def loss(self, edge: Edge, trace: Trace, feedback: Feedback, noise: Noise) -> Tensor:
+        noisy = trace[edge.target].out + noise[0]
+        return self._loss(edge, trace, noisy, trace.network.push(noisy, edge.target, edge.source))
+
+    def gradients(
+        self, edges: Sequence[Edge], trace: Trace, feedback: Feedback, noises: Sequence[Noise]
+    ) -> list[dict[str, Tensor]]:
+        """One gradient call for all edges: no two losses share a weight. Direct edges share one noise pass too."""
+        noisy = [trace[edge.target].out + noise[0] for edge, noise in zip(edges, noises, strict=True)]
+        pushed = push_by_source(edges, noisy, trace)
+
+        def total() -> Tensor:
+            triples = zip(edges, noisy, pushed, strict=True)
+            return torch.stack([self._loss(edge, trace, h, made) for edge, h, made in triples]).sum()
+
+        return feedback.gradients(edges, total)
+
+    def _loss(self, edge: Edge, trace: Trace, noisy: Tensor, pushed: Pass) -> Tensor:
+        clean = trace[edge.target]
+        aim = noisy if self.settings.target == "noisy" else clean.out
+        rebuilt = edge.map(pushed.out, At(pushed, clean))
+        return self._scale(edge) * squared_error(rebuilt, aim, self.settings.reduction)
+
+    def _scale(self, edge: Edge) -> float:
+        floored = max(self.settings.sigma[edge.name], self.settings.sigma_floor)
+        return 1.0 if self.settings.scale == "none" or floored == 0 else floored**-2
+
+
+def push_by_source(edges: Sequence[Edge], noisy: Sequence[Tensor], trace: Trace) -> list[Pass]:
+    """The passes from every edge's noisy target up to its source; one stacked pass for edges with one source."""
+    made: dict[str, Pass] = {}
+    for source in dict.fromkeys(edge.source for edge in edges):
+        group = [(edge, h) for edge, h in zip(edges, noisy, strict=True) if edge.source == source]
+        passes = trace.network.push_together([(h, edge.target) for edge, h in group], source)
+        made.update({edge.name: each for (edge, _), each in zip(group, passes, strict=True)})
+    return [made[edge.name] for edge in edges]
+
+
+def squared_error(value: Tensor, aim: Tensor, reduction: str) -> Tensor:
+    """|value - aim|^2, mean over the batch, mean or sum over units."""
+    if reduction == "mean":
+        return F.mse_loss(value, aim)
+    return F.mse_loss(value, aim, reduction="sum") / value.shape[0]

@@ -1,0 +1,32 @@
+"""The built-in output strategies and what they can be set to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tpzoo import OutputStrategy, hookimpl, setting
+from tpzoo.zoo.papers import BARTUNOV_2018, MEULEMANS_2020
+
+
+@dataclass(frozen=True)
+class GradientSettings:
+    """Settings of ``gradient``."""
+
+    step_size: float = setting(0.1, above=0, help="d_L = -step_size dloss/dh_L of every sample")
+
+
+@hookimpl
+def tpzoo_outputs() -> Iterator[OutputStrategy]:
+    """Yield the built-in output strategies."""
+    yield OutputStrategy(
+        name="gradient",
+        summary="a step of each sample's own loss down its gradient",
+        config=GradientSettings,
+        build="tpzoo.zoo.outputs.gradient:Gradient",
+        paper=MEULEMANS_2020,
+    )
+    yield OutputStrategy(
+        name="argmin",
+        summary="all the way to the output of least loss: the one-hot label",
+        build="tpzoo.zoo.outputs.argmin:Argmin",
+        paper=BARTUNOV_2018,
+    )

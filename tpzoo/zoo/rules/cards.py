@@ -1,0 +1,32 @@
+"""The built-in target rules."""
+
+from collections.abc import Iterator
+
+from tpzoo import TargetRule, hookimpl
+from tpzoo.zoo.papers import BENGIO_2014, LEE_2015
+
+
+@hookimpl
+def tpzoo_target_rules() -> Iterator[TargetRule]:
+    """Yield the built-in target rules."""
+    yield TargetRule(
+        name="bp",
+        summary="backpropagation, end to end: the baseline",
+        build="tpzoo.zoo.rules.bp:BP",
+        uses_feedback=False,
+    )
+    yield TargetRule(
+        name="tp",
+        summary="target propagation: the target below is the feedback map of the target above",
+        build="tpzoo.zoo.rules.tp:TP",
+        paper=BENGIO_2014,
+        requires=("feedback",),
+        expected_failures={"null": "sends the reconstruction error down even when the output should not move"},
+    )
+    yield TargetRule(
+        name="dtp",
+        summary="difference target propagation: targets corrected by what the feedback map makes of the activity",
+        build="tpzoo.zoo.rules.dtp:DTP",
+        paper=LEE_2015,
+        requires=("feedback",),
+    )
