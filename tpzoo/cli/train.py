@@ -41,7 +41,9 @@ def command(
 
     from tpzoo.runner import train  # loads torch, which a mistake in the config should not have to wait for
 
-    summary = train(loaded, run_dir=run_dir, resume=resume, quiet=quiet, command=["tpzoo", *sys.argv[1:]])
+    summary = train(
+        loaded, loaded.catalogue, run_dir=run_dir, resume=resume, quiet=quiet, command=["tpzoo", *sys.argv[1:]]
+    )
     if not quiet:
         click.echo(describe(summary))
     if summary.status != "done":
