@@ -30,7 +30,8 @@ class CsvLogger(Logger):
         if run.resumed is None or not self.path.exists():
             self.path.write_bytes(_lines([COLUMNS]))
         else:
-            os.truncate(self.path, int(state.get("bytes", self.path.stat().st_size)))
+            length = self.path.stat().st_size
+            os.truncate(self.path, min(length, int(state.get("bytes", length))))  # never longer: that would add zeros
 
     def state(self) -> dict[str, Any]:
         """How long the file is."""
