@@ -65,7 +65,9 @@ def _read(hint: Any, node: Node, path: str, problems: Problems) -> Any:
     try:
         return _typed(hint, node)
     except _Mismatch:
-        problems.add(node.where, path, f"expected {describe(hint)}, got {_got(node)}.{_hint(hint, node)}")
+        suffix, wanted, culprit = _culprit(hint, node)
+        message = f"expected {describe(wanted)}, got {_got(culprit)}.{_hint(wanted, culprit)}"
+        problems.add(culprit.where, path + suffix, message)
         return _INVALID
 
 
@@ -114,6 +116,29 @@ def _read_dataclass(settings: type, node: Entries, path: str, problems: Problems
     except (TpzooError, ValueError, TypeError) as error:
         problems.add(node.where, path, " ".join(str(error).split()))
         return _INVALID
+
+
+def _culprit(hint: Any, node: Node) -> tuple[str, Any, Node]:
+    """The first element that does not have its type, with its key and that type; or else the whole."""
+    part = per_name_of(hint) or _element(hint)
+    if isinstance(node, Leaf) or part is None:
+        return "", hint, node
+    keyed = enumerate(node.items) if isinstance(node, Items) else node.items.items()
+    for key, item in keyed:
+        try:
+            _accepted(part, item)
+        except _Mismatch:
+            return f"[{key}]" if isinstance(node, Items) else f".{key}", part, item
+    return "", hint, node
+
+
+def _element(hint: Any) -> Any | None:
+    """The type of all elements of a list or mapping; None if there is not one."""
+    for member in members(hint):
+        arguments = [part for part in typing.get_args(member) if part is not Ellipsis]
+        if is_mapping(member) and arguments or is_list(member) and len(arguments) == 1:
+            return arguments[-1]
+    return None
 
 
 def _typed(hint: Any, node: Node) -> Any:

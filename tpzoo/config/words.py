@@ -17,7 +17,7 @@ def read_words(words: Sequence[str], problems: Problems) -> Entries:
     """Return all words as one mapping; where two set the same place, the later one holds."""
     root = Entries(Where(COMMAND_LINE))
     for word in words:
-        where = Where(COMMAND_LINE, word)
+        where = Where(COMMAND_LINE, word or "''")
         path, equals, text = word.partition("=")
         keys = path.strip().split(".")
         if not equals or not all(keys):
