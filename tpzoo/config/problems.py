@@ -40,7 +40,9 @@ class Problem:
     def text(self) -> str:
         """The problem without its place: what it is about, and the message."""
         subject = self.where.word or self.path
-        return f"{subject}: {self.message}" if subject else self.message
+        text = f"{subject}: {self.message}" if subject else self.message
+        # A config can hold any character, also those that steer a terminal.
+        return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 class Problems:

@@ -142,5 +142,7 @@ for _tag, _pattern in (("float", FLOAT), ("int", INTEGER)):
 
 def dump_yaml(tree: Mapping[str, Any]) -> str:
     """Return YAML text that :func:`tpzoo.config.load` reads back to the same values."""
-    text: str = yaml.dump(dict(tree), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+    text: str = yaml.dump(
+        dict(tree), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120
+    )
     return text

@@ -100,11 +100,12 @@ def _builtin(module: str) -> _Found:
 
 
 def _installed() -> Iterator[_Found]:
-    for entry in importlib.metadata.entry_points(group=GROUP):
-        distribution = entry.dist.name if entry.dist else ""
+    found = [(entry.dist.name if entry.dist else "", entry) for entry in importlib.metadata.entry_points(group=GROUP)]
+    # In a fixed order, so that messages do not depend on the order of the folders on the disk.
+    for distribution, entry in sorted(found, key=lambda pair: (pair[0], pair[1].name)):
         version = entry.dist.version if entry.dist else ""
-        key = f"{distribution}:{entry.name}"
-        yield _Found(PluginInfo(key, distribution, version or "", source=entry.value), entry.load)
+        info = PluginInfo(f"{distribution}:{entry.name}", distribution, version or "", source=entry.value)
+        yield _Found(info, entry.load)
 
 
 def plugin_key(name: str) -> str:

@@ -22,10 +22,14 @@ class PerName(Generic[T]):
     """One value for each block or edge: the same for all, by glob pattern, or a list in order.
 
     ``value`` is a plain value (the same everywhere), a mapping from glob pattern to value (the last pattern that
-    matches wins), or a sequence with exactly one value for each name.
+    matches wins), or a sequence with exactly one value for each name. A list is kept as a tuple.
     """
 
     value: T | Mapping[str, T] | Sequence[T]
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, list):
+            object.__setattr__(self, "value", tuple(self.value))
 
     def resolve(self, names: Sequence[str], what: str = "setting") -> dict[str, T]:
         """Return ``{name: value}`` for ``names``.

@@ -13,6 +13,7 @@ from tpzoo.config import LoadedConfig, load
 from tpzoo.plugin.catalogue import Catalogue, PluginInfo
 from tpzoo.plugin.collecting import collect
 
+
 @pytest.fixture(scope="session")
 def catalogue() -> Catalogue:
     """The toy zoo."""

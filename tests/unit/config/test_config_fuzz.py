@@ -23,7 +23,25 @@ SAMPLES = [
     "feedback_training: {iterations: {'*': 3}, order: feedback_first}\noptimizer:\n  feedback:\n    lr: 1e-4\n",
 ]
 EDITS = 1000
-VALUES = ["", "null", "on", "12:30", "08", "-1", "1e400", "[]", "{}", "[1, [2]]", "{a: 1}", "'x", "${a}", "&a b", "*", "!x", "nan"]
+VALUES = [
+    "",
+    "null",
+    "on",
+    "12:30",
+    "08",
+    "-1",
+    "1e400",
+    "[]",
+    "{}",
+    "[1, [2]]",
+    "{a: 1}",
+    "'x",
+    "${a}",
+    "&a b",
+    "*",
+    "!x",
+    "nan",
+]
 
 
 def _characters(text: str, chance: random.Random) -> str:

@@ -69,10 +69,27 @@ def test_deep_nesting_and_binary_files(problems: Problems, tmp_path: Path, catal
         load(tmp_path / "gone.yaml", (), catalogue)
 
 
-@pytest.mark.parametrize("word", ["=3", "a..b=3", ".a=3", "", "seed", "extends=base.yaml", "seed=${x}", "seed=[1", "-=1"])
+@pytest.mark.parametrize(
+    "word", ["=3", "a..b=3", ".a=3", "", "seed", "extends=base.yaml", "seed=${x}", "seed=[1", "-=1"]
+)
 def test_bad_words_are_quoted(problems: Problems, word: str) -> None:
     quoted = word or "''"
     assert problems("", word)[0].startswith(f"command line   {quoted}: ")
+
+
+def test_nothing_steers_the_terminal(problems: Problems) -> None:
+    lines = problems('"a\\e[31m\\nb": 1')
+    assert lines[0] == r"exp.yaml:1   a\x1b[31m\nb: unknown key." and len(lines) == 2
+
+
+@pytest.mark.parametrize("depth", [15, 25, 100, 400])
+def test_deep_values_are_taken_or_refused_but_never_break(load_text: Load, problems: Problems, depth: int) -> None:
+    text = "architecture: {name: cnn, options: {a: " + "[" * depth + "]" * depth + "}}"
+    if depth == 15:
+        assert load_text(text).to_yaml()
+    else:
+        assert "nested too deeply" in problems(text)[0]
+        assert "not of the form" in problems("", "architecture.options" + ".a" * depth + "=1")[0]
 
 
 def test_a_circle_of_files(problems: Problems) -> None:
@@ -86,6 +103,8 @@ def test_an_error_in_a_base_file_names_the_base_file(load_text: Load, problems: 
     )
 
 
-def test_a_file_that_is_a_stranger_s_cannot_read_the_environment(problems: Problems, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_a_stranger_s_cannot_read_the_environment(
+    problems: Problems, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SECRET", "hunter2")
     assert "hunter2" not in "\n".join(problems("name: ${oc.env:SECRET}\nnam: 1"))

@@ -17,7 +17,7 @@ RICH = """
 seed: 3
 precision: float64
 data: {name: mnist, size: 14, root: /data}
-architecture: {name: cnn, layers: [{channels: 4, pool: max}], options: {text: "1e-3", word: "on", number: 1e-3, d: "08"}}
+architecture: {name: cnn, layers: [{channels: 4, pool: max}], options: {text: "1e-3", word: "on", number: 1e-3}}
 output: {step_size: 1e-7}
 rule: {name: dtp, label: "null", high: .inf}
 optimizer:
@@ -80,7 +80,8 @@ def test_the_hash_ignores_the_order_of_keys_and_whether_defaults_are_written(loa
 
 
 @pytest.mark.parametrize(
-    "word", ["name=x", "device=cpu", "loggers.csv=null", "checkpoint.every_epochs=3", "data.root=/x", "data.download=true"]
+    "word",
+    ["name=x", "device=cpu", "loggers.csv=null", "checkpoint.every_epochs=3", "data.root=/x", "data.download=true"],
 )
 def test_the_hash_ignores_what_changes_no_result(load_text: Load, word: str) -> None:
     assert load_text("", word).hash == load_text("").hash
@@ -107,7 +108,9 @@ def test_a_combination_that_cannot_work_is_refused(load_text: Load) -> None:
     )
 
 
-def test_the_config_s_own_plugin_is_loaded_from_beside_it(load_text: Load, tmp_path: Path, catalogue: Catalogue) -> None:
+def test_the_config_s_own_plugin_is_loaded_from_beside_it(
+    load_text: Load, tmp_path: Path, catalogue: Catalogue
+) -> None:
     (tmp_path / "mine.py").write_text(
         "from tpzoo import TargetRule, hookimpl\n\n@hookimpl\ndef tpzoo_target_rules():\n"
         "    yield TargetRule(name='mine', summary='mine', build=print)\n"

@@ -43,7 +43,10 @@ def test_shared_settings_of_optimisers_survive_with_their_nested_schedule(load_t
 
 
 def test_the_same_name_again_keeps_all_settings(load_text: Load) -> None:
-    assert load_text("output: {name: gradient, step_size: 0.5}", "output=gradient").experiment.output.settings.step_size == 0.5
+    assert (
+        load_text("output: {name: gradient, step_size: 0.5}", "output=gradient").experiment.output.settings.step_size
+        == 0.5
+    )
     again = load_text("output: {name: gradient, step_size: 0.5}", "output=tpzoo/gradient").experiment.output
     assert again.settings.step_size == 0.5
 

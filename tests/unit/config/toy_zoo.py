@@ -113,7 +113,12 @@ class AngleSettings(ProbeSettings):
 @hookimpl
 def tpzoo_architectures() -> Iterator[Architecture]:
     yield Architecture(
-        name="mlp", summary="dense", config=MLPSettings, build=nothing, provides=("pre_activation",), smallest={"hidden": [3]}
+        name="mlp",
+        summary="dense",
+        config=MLPSettings,
+        build=nothing,
+        provides=("pre_activation",),
+        smallest={"hidden": [3]},
     )
     yield Architecture(name="cnn", summary="convolutions", config=CNNSettings, build=nothing)
 
