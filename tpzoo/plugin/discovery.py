@@ -17,6 +17,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,7 +78,7 @@ def _catalogue(loaded: Sequence[PluginInfo], found: Iterable[_Found]) -> Catalog
     infos, blocked = list(loaded), _blocked()
     keys = {info.key for info in infos}
     for plugin in found:
-        if plugin.info.key not in keys:
+        if plugin.info.key not in keys and not _is_loaded(plugin.info, infos):
             keys.add(plugin.info.key)
             infos.append(replace(plugin.info, blocked=True) if _is_blocked(plugin.info, blocked) else _load(plugin))
     catalogue = Catalogue(_without_clashes(infos))
@@ -137,6 +138,13 @@ def _strict() -> bool:
 
 def _is_blocked(info: PluginInfo, names: set[str]) -> bool:
     return bool(names & {info.key, info.source}) or normal_name(info.distribution) in map(normal_name, names)
+
+
+def _is_loaded(info: PluginInfo, loaded: Iterable[PluginInfo]) -> bool:
+    """Whether a plugin that is asked for by name is a module that some distribution has brought already."""
+    modules = {other.source.partition(":")[0] for other in loaded if other.records}
+    files = {getattr(sys.modules.get(module), "__file__", None) for module in modules} - {None}
+    return info.requested and (info.key in modules or info.key in {str(Path(file).resolve()) for file in files if file})
 
 
 def _load(plugin: _Found) -> PluginInfo:

@@ -79,6 +79,11 @@ BROKEN: dict[str, tuple[str, str, str]] = {
         "annotations in S that cannot be evaluated (NameError",
         "TYPE_CHECKING",
     ),
+    "bad defaults": (
+        settings("x: int = 1\n    def __post_init__(self): 1 / 0"),
+        "settings S, which cannot be made from their defaults (ZeroDivisionError",
+        "defaults must",
+    ),
     "unknown kind": (settings("x: Component = component('mapp', 'linear')"), "unknown kind 'mapp'", "'map'"),
     "not shared": (
         DATA.format(

@@ -94,6 +94,12 @@ def test_a_file_that_is_named_twice_is_loaded_once_and_again_when_edited(tmp_pat
     assert load(path).names("rule") == ["after"]
 
 
+def test_a_module_that_is_installed_and_named_as_well_is_loaded_once(tmp_path: Path) -> None:
+    install(tmp_path, "acme-r", {"main": rule("acme")})
+    for name in ("acme_r_main", str(tmp_path / "acme_r_main.py")):
+        assert [plugin.key for plugin in load(name).plugins] == ["acme-r:main"]
+
+
 def test_an_object_can_be_a_plugin_and_a_class_cannot(tmp_path: Path) -> None:
     text = (
         "from tpzoo import TargetRule, hookimpl\nclass Plugin:\n    @hookimpl\n    def tpzoo_target_rules(self):\n"
