@@ -148,6 +148,8 @@ def _element(hint: Any) -> Any | None:
 
 def _typed(hint: Any, node: Node) -> Any:
     part = per_name_of(hint)
+    if part is Any:
+        return PerName(plain(node))
     if part is not None:
         return PerName(_accepted(part | dict[str, part] | tuple[part, ...], node))  # type: ignore[valid-type]
     return _accepted(hint, node)

@@ -13,7 +13,7 @@ import pytest
 from config_kit import Load, Problems
 from toy_zoo import Conv
 
-from tpzoo import PluginError, TargetRule
+from tpzoo import PerName, PluginError, TargetRule, per_block
 from tpzoo.config import Experiment, settings_from, settings_table, to_plain
 from tpzoo.plugin.catalogue import Catalogue
 
@@ -142,6 +142,8 @@ class Exotic:
     sizes: Sequence[float] = (1.0,)
     choice: Literal["a", "b"] = "a"
     either: bool | float | str = True
+    anything: PerName = per_block(None)  # type: ignore[type-arg]
+    half: float = per_block(0.5)
 
 
 @pytest.mark.parametrize(
@@ -157,6 +159,8 @@ class Exotic:
         ({"choice": "b"}, Exotic(choice="b")),
         ({"either": 1}, Exotic(either=1.0)),
         ({"either": "x"}, Exotic(either="x")),
+        ({"anything": {"fc1": [1, "x"]}}, Exotic(anything=PerName({"fc1": [1, "x"]}))),
+        ({"half": [1, 2]}, Exotic(half=PerName((1.0, 2.0)))),
         ({"either": False}, Exotic(either=False)),
     ],
 )
