@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from test_config_resolved import RICH
+from config_kit import RICH
 
 from tpzoo import TpzooError
 from tpzoo.config import load

@@ -7,25 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from config_kit import Load
+from config_kit import RICH, Load
 
 from tpzoo import CompatibilityError, ConfigError, SettingError
 from tpzoo.config import load, settings_from, smallest, to_plain
 from tpzoo.plugin.catalogue import Catalogue
-
-RICH = """
-seed: 3
-precision: float64
-data: {name: mnist, size: 14, root: /data}
-architecture: {name: cnn, layers: [{channels: 4, pool: max}], options: {text: "1e-3", word: "on", number: 1e-3}}
-output: {step_size: 1e-7}
-rule: {name: dtp, label: "null", high: .inf}
-optimizer:
-  forward: {name: sgd, lr: {"*": 3.3e-4, fc1: 1}, train: [fc1, "08"], schedule: {name: cosine, eta_min: 1e-9}}
-loss: "no"
-probes: {early: {name: bp_angle, every: 1}, norms: {}}
-loggers: {csv: null}
-"""
 
 
 @pytest.mark.parametrize(
@@ -147,4 +133,4 @@ def test_loading_a_config_imports_no_torch() -> None:
         "heavy = {'torch', 'timm', 'torchvision', 'sklearn', 'numpy'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
-    subprocess.run([sys.executable, "-c", code, str(Path(__file__).parent)], check=True)
+    subprocess.run([sys.executable, "-c", code, str(Path(__file__).parents[2] / "helpers")], check=True)

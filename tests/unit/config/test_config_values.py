@@ -90,7 +90,7 @@ REFUSED = [
     ("probes=3", "expected a mapping from probe to its settings"),
     ("rule=[a]", "expected one rule by name"),
     ("device=gpu", "'gpu' is not allowed here: auto, cpu, cuda or cuda:N"),
-    ("precision=fp16", "must be one of float32, float64, tf32, bfloat16, got 'fp16'."),
+    ("precision=fp16", "must be one of float32, float64, tf32, got 'fp16'."),
     ("feedback_training.order=target_first", "Did you mean 'targets_first'?"),
 ]
 
