@@ -32,7 +32,7 @@ class CapturedStep:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._stream = torch.cuda.Stream()
+        self._stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._warm: dict[Any, int] = {}
         self._graph: torch.cuda.CUDAGraph | None = None
         self._captured: Any = None
