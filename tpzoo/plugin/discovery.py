@@ -94,7 +94,7 @@ def is_file(name: str) -> bool:
 
 
 def _builtin(module: str) -> _Found:
-    from tpzoo import __version__
+    from tpzoo._version import __version__
 
     info = PluginInfo(key=f"tpzoo:{module}", distribution="tpzoo", version=__version__, source=module)
     return _Found(info, lambda: importlib.import_module(module))

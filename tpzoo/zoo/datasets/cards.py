@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tpzoo.plugin.hookspecs import hookimpl
-from tpzoo.plugin.records import DataSet, DataSettings, Paper
-from tpzoo.plugin.settings import setting
+from tpzoo import DataSet, DataSettings, Paper, hookimpl, setting
 
 FLIP = "mirror training pictures left to right with probability 1/2"
 CROP = "shift training pictures by up to this many pixels, repeating the edge"

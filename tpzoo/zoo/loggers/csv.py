@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tpzoo.engine.logger import Logger, LogRecord, RunInfo
+from tpzoo import Logger, LogRecord, RunInfo
 
 NAME = "metrics.csv"
 COLUMNS = ("event", "epoch", "step", "name", "value", "seconds")
