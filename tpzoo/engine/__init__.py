@@ -2,6 +2,7 @@
 
 from tpzoo.engine.activations import Activation, activation
 from tpzoo.engine.block import Activity, Block, ModuleBlock
+from tpzoo.engine.chain import Chain, MaxPool, Residual, layer_shapes, run_layer
 from tpzoo.engine.context import Context
 from tpzoo.engine.data import Data, DataSpec, Split, data_folder, hold_out
 from tpzoo.engine.draw import Draw, FilledDraw, RecordingDraw, Share, Streams
@@ -18,6 +19,7 @@ from tpzoo.engine.probe import Probe, Snapshot, angle
 from tpzoo.engine.rule import Rule
 from tpzoo.engine.seeds import SeedBatch
 from tpzoo.engine.step import Engine, Iterations
+from tpzoo.engine.twin import Side, TwinEnds, TwinLayer, inner
 
 __all__ = [
     "BACKENDS",
@@ -27,6 +29,7 @@ __all__ = [
     "Augment",
     "Batch",
     "Block",
+    "Chain",
     "Connect",
     "Context",
     "Data",
@@ -44,6 +47,7 @@ __all__ = [
     "LogRecord",
     "Logger",
     "Loss",
+    "MaxPool",
     "ModuleBlock",
     "Network",
     "Node",
@@ -53,19 +57,26 @@ __all__ = [
     "Pass",
     "Probe",
     "RecordingDraw",
+    "Residual",
     "Rule",
     "RunInfo",
     "SeedBatch",
     "Share",
+    "Side",
     "Snapshot",
     "Split",
     "Streams",
     "Trace",
+    "TwinEnds",
+    "TwinLayer",
     "activation",
     "angle",
     "connector",
     "data_folder",
     "hold_out",
     "initialise",
+    "inner",
+    "layer_shapes",
+    "run_layer",
     "source_activation",
 ]

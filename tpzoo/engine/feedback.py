@@ -7,14 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from tpzoo.engine.block import Block
 from tpzoo.engine.network import Network, Trace
 from tpzoo.engine.passes import AUTOGRAD, Backend, Pass
+from tpzoo.engine.twin import TwinLayer
 from tpzoo.errors import SettingError
 
 T = TypeVar("T")
+MakeTwin = Callable[[nn.Module, tuple[int, ...], tuple[int, ...], Any], TwinLayer]
 
 
 class At:
@@ -54,6 +57,7 @@ class Ends:
         source, target: the nodes it connects.
         source_shape, target_shape: shapes of one sample at both ends.
         blocks: the blocks between target and source, in forward order: what the map inverts.
+        make_twin: builds the twin of a block: ``make_twin(block, shape_in, shape_out, settings)``.
     """
 
     name: str
@@ -62,6 +66,7 @@ class Ends:
     source_shape: tuple[int, ...]
     target_shape: tuple[int, ...]
     blocks: tuple[Block, ...]
+    make_twin: MakeTwin
 
 
 class FeedbackMap(nn.Module, abc.ABC):
@@ -90,6 +95,11 @@ class FeedbackMap(nn.Module, abc.ABC):
     def linear(self, v: Tensor, at: At) -> Tensor:
         """The linear tail of g, bias included."""
         raise TypeError(f"{type(self).__name__} has no linear tail (capability linear_tail)")
+
+    def linear_difference(self, v: Tensor, at: At) -> Tensor:
+        """The linear tail of g without its bias: what it makes of a difference of features."""
+        moved = self.linear(v, at)
+        return moved - self.linear(torch.zeros_like(v[:1]), at)
 
     def linear_gradient(self, v: Tensor, cotangent: Tensor, at: At) -> dict[str, Tensor]:
         """The gradient of <linear(v), cotangent> by parameter name. Default: differentiate :meth:`linear`."""
@@ -191,7 +201,12 @@ def _of_edge(gradients: dict[str, Tensor], edge: str) -> dict[str, Tensor]:
 Connect = Callable[[str, str, str], Edge]
 
 
-def connector(network: Network, make: Callable[[Ends], FeedbackMap]) -> Connect:
+def no_twins(layer: nn.Module, shape_in: tuple[int, ...], shape_out: tuple[int, ...], settings: Any) -> TwinLayer:
+    """For maps that mirror nothing."""
+    raise SettingError(f"no twins are known here; there is none for {type(layer).__name__}")
+
+
+def connector(network: Network, make: Callable[[Ends], FeedbackMap], make_twin: MakeTwin = no_twins) -> Connect:
     """``connect(name, source, target) -> Edge``: what a feedback path uses to put maps on its wires."""
     shapes = network.shapes
 
@@ -199,6 +214,6 @@ def connector(network: Network, make: Callable[[Ends], FeedbackMap]) -> Connect:
         first, last = network.position(target) + 1, network.position(source) + 1
         blocks = tuple(network.block_of(node) for node in network.nodes[first:last])
         at = {**shapes, "output": shapes[network.nodes[-1].name]}
-        return Edge(name, source, target, make(Ends(name, source, target, at[source], at[target], blocks)))
+        return Edge(name, source, target, make(Ends(name, source, target, at[source], at[target], blocks, make_twin)))
 
     return connect

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from tpzoo.engine.block import Activity, Block
 from tpzoo.engine.passes import AUTOGRAD, Backend, Pass, run_on_copies
 from tpzoo.errors import SettingError
 
+T = TypeVar("T")
 RESERVED = ("input", "output", "error", "label")
 
 
@@ -31,6 +33,14 @@ class Trace:
         self.input = x
         self.passes = dict(passes)
         self.last = next(reversed(self.passes))
+        self._memory: dict[Any, Any] = {}
+
+    def memo(self, key: Any, compute: Callable[[], T]) -> T:
+        """``compute()`` at the first call with ``key``: for what depends on this trace alone."""
+        if key not in self._memory:
+            self._memory[key] = compute()
+        found: T = self._memory[key]
+        return found
 
     def __getitem__(self, node: str) -> Pass:
         return self.passes[self.last if node == "output" else node]

@@ -32,6 +32,7 @@ GROUP = "tpzoo"
 BUILTINS: tuple[str, ...] = (
     "tpzoo.zoo.architectures.cards",
     "tpzoo.zoo.feedback.cards",
+    "tpzoo.zoo.twins.cards",
     "tpzoo.zoo.learners.cards",
     "tpzoo.zoo.rules.cards",
     "tpzoo.zoo.outputs.cards",

@@ -20,6 +20,7 @@ from tpzoo.engine.network import Network
 from tpzoo.engine.optimise import Group
 from tpzoo.engine.probe import Probe
 from tpzoo.engine.step import Engine, Iterations
+from tpzoo.engine.twin import TwinEnds, TwinLayer
 from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.plugin.settings import Component, PerName
 from tpzoo.runner.device import choose_device, choose_precision
@@ -86,6 +87,16 @@ class Maker:
             return record.builder()()
         return record.builder()(settings, *arguments)
 
+    def twin(self, layer: nn.Module, shape_in: tuple[int, ...], shape_out: tuple[int, ...], settings: Any) -> TwinLayer:
+        """The twin of a layer, by its type; inner layers are looked up in the same way."""
+
+        def inner(each: nn.Module, before: tuple[int, ...], after: tuple[int, ...]) -> TwinLayer:
+            return self.twin(each, before, after, settings)
+
+        record = self._catalogue.twin(type(layer))
+        found: TwinLayer = record.builder()(layer, TwinEnds(shape_in, shape_out, inner, settings))
+        return found
+
     def resolve(self, settings: Any, owner: str) -> Any:
         """``settings`` with every list and pattern as a mapping from name to value, where the names are known."""
         if not dataclasses.is_dataclass(settings) or isinstance(settings, type):
@@ -107,7 +118,7 @@ def build_feedback(make: Maker, chosen: Component, network: Network) -> Feedback
             raise TypeError(f"feedback path '{chosen.name}' connects wires but has no setting 'map'")
         return make("map", chosen_map, ends)
 
-    feedback: Feedback = make("feedback", chosen, network, connector(network, make_map))
+    feedback: Feedback = make("feedback", chosen, network, connector(network, make_map, make.twin))
     return feedback
 
 

@@ -37,3 +37,11 @@ SHIBUYA_2023 = Paper(
     "AAAI",
     "https://arxiv.org/abs/2212.10352",
 )
+ERNOULT_2022 = Paper(
+    "Towards Scaling Difference Target Propagation by Learning Backprop Targets",
+    "Maxence Ernoult, Fabrice Normandin, Abhinav Moudgil, Sean Spinney, Eugene Belilovsky, Irina Rish, Blake Richards, "
+    "Yoshua Bengio",
+    2022,
+    "ICML",
+    "https://arxiv.org/abs/2201.13415",
+)

@@ -104,7 +104,7 @@ def tpzoo_datasets() -> Iterator[DataSet]:
         summary="1,797 handwritten digits of 8 x 8 pixels that come with scikit-learn: 1,500 to train, 297 to test",
         build="tpzoo.zoo.datasets.digits:build",
         config=DigitsSettings,
-        provides=("classification",),
+        provides=("classification", "images"),
     )
     yield _pictures("mnist", "70,000 handwritten digits of 28 x 28 pixels", MnistSettings, MNIST)
     yield _pictures(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tpzoo import Component, FeedbackPath, MapForm, component, hookimpl, setting
 from tpzoo.zoo.architectures.cards import ACTIVATION_NAMES, INITIALISATION_NAMES
-from tpzoo.zoo.papers import LEE_2015, MEULEMANS_2020
+from tpzoo.zoo.papers import ERNOULT_2022, LEE_2015, MEULEMANS_2020
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,20 @@ class LinearSettings:
     init: str = setting("xavier_normal", choices=INITIALISATION_NAMES, help="initialisation; 'torch' is its own")
 
 
+@dataclass(frozen=True)
+class MirrorSettings:
+    """Settings of map ``mirror``."""
+
+    unpool: str = setting(
+        "overwrite",
+        choices=("overwrite", "adjoint"),
+        help="cells that overlapping pool windows share get the last value, as published, or the sum: the true adjoint",
+    )
+    init: str = setting(
+        "torch", choices=("torch", "symmetric"), help="torch's initialisation, or a copy of the forward weights"
+    )
+
+
 @hookimpl
 def tpzoo_feedback_paths() -> Iterator[FeedbackPath]:
     """Yield the built-in feedback paths."""
@@ -48,7 +62,7 @@ def tpzoo_feedback_paths() -> Iterator[FeedbackPath]:
         config=LayerwiseSettings,
         build="tpzoo.zoo.feedback.layerwise:build",
         paper=LEE_2015,
-        provides=("feedback", "maps"),
+        provides=("feedback", "maps", "one_block_edges"),
     )
     yield FeedbackPath(
         name="direct",
@@ -89,4 +103,12 @@ def tpzoo_feedback_maps() -> Iterator[MapForm]:
         build="tpzoo.zoo.feedback.linear:LinearMap",
         paper=MEULEMANS_2020,
         provides=("linear_tail",),
+    )
+    yield MapForm(
+        name="mirror",
+        summary="the twin of every layer of the block, in reverse order",
+        config=MirrorSettings,
+        build="tpzoo.zoo.feedback.mirror:MirrorMap",
+        paper=ERNOULT_2022,
+        requires=("one_block_edges",),
     )

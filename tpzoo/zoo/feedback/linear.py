@@ -34,6 +34,9 @@ class LinearMap(FeedbackMap):
     def linear(self, v: Tensor, at: At) -> Tensor:
         return self.matrix(v).view(-1, *at.target.out.shape[1:])
 
+    def linear_difference(self, v: Tensor, at: At) -> Tensor:
+        return F.linear(v, self.matrix.weight).view(-1, *at.target.out.shape[1:])
+
     def linear_gradient(self, v: Tensor, cotangent: Tensor, at: At) -> dict[str, Tensor]:
         flat = cotangent.flatten(1)  # (batch, target features)
         bias = {} if self.matrix.bias is None else {"matrix.bias": flat.sum(0)}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tpzoo import FeedbackLearner, PerName, hookimpl, per_edge, setting
-from tpzoo.zoo.papers import LEE_2015, MEULEMANS_2020, SHIBUYA_2023
+from tpzoo.zoo.papers import ERNOULT_2022, LEE_2015, MEULEMANS_2020, SHIBUYA_2023
 
 REDUCTIONS = ("mean", "sum")
 
@@ -28,6 +28,17 @@ class DrlSettings:
     reduction: str = setting("mean", choices=REDUCTIONS, help="mean or sum over units; over the batch always the mean")
 
 
+@dataclass(frozen=True)
+class LdrlSettings:
+    """Settings of ``ldrl``."""
+
+    sigma: PerName[float] = per_edge(0.1, above=0, help="standard deviation of the noise at both ends")
+    samples: int = setting(1, minimum=1, help="noise samples in each step; their losses are averaged")
+    indices: str = setting(
+        "noisy", choices=("noisy", "clean"), help="pool indices of the noisy pass, as published, or of the clean one"
+    )
+
+
 @hookimpl
 def tpzoo_learners() -> Iterator[FeedbackLearner]:
     """Yield the built-in learners."""
@@ -45,6 +56,14 @@ def tpzoo_learners() -> Iterator[FeedbackLearner]:
         config=DrlSettings,
         build="tpzoo.zoo.learners.drl:DRL",
         paper=MEULEMANS_2020,
+        requires=("maps",),
+    )
+    yield FeedbackLearner(
+        name="ldrl",
+        summary="local difference reconstruction loss: maps learn the transposed Jacobian of the block they invert",
+        config=LdrlSettings,
+        build="tpzoo.zoo.learners.ldrl:LDRL",
+        paper=ERNOULT_2022,
         requires=("maps",),
     )
     yield FeedbackLearner(

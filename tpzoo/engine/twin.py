@@ -1,0 +1,62 @@
+"""Twins: how one layer is inverted in a map that mirrors a block."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+Side = Mapping[str, Tensor]
+
+
+class TwinLayer(nn.Module, abc.ABC):
+    """From the output space of a layer back to its input space.
+
+    Attributes:
+        linear: whether it is linear up to a bias.
+        reshapes: whether it only changes the shape, as the twin of a flatten does.
+    """
+
+    linear: bool = False
+    reshapes: bool = False
+
+    @abc.abstractmethod
+    def forward(self, v: Tensor, side: Side) -> Tensor:
+        """(batch, *shape of the layer's output) -> (batch, *shape of its input).
+
+        ``side`` is the side data that the layer recorded in the pass at hand: pool indices and the like.
+        """
+
+    def difference(self, v: Tensor, d: Tensor, side: Side) -> Tensor:
+        """forward(v + d) - forward(v). Override it where it can be had without cancellation."""
+        moved: Tensor = self(v + d, side)
+        return moved - self(v, side)
+
+    def gradient(self, v: Tensor, cotangent: Tensor, side: Side) -> dict[str, Tensor]:
+        """For a linear twin with weights: the gradient of <forward(v), cotangent> by parameter name."""
+        raise TypeError(f"{type(self).__name__} has no weights, or does not say how they are differentiated")
+
+
+@dataclass(frozen=True)
+class TwinEnds:
+    """What the builder of a twin is told.
+
+    Attributes:
+        shape_in, shape_out: shapes of one sample before and after the layer that is inverted.
+        make: builds the twin of an inner layer: ``make(layer, shape_in, shape_out)``.
+        options: the settings of the map that the twin is part of.
+    """
+
+    shape_in: tuple[int, ...]
+    shape_out: tuple[int, ...]
+    make: Callable[[nn.Module, tuple[int, ...], tuple[int, ...]], TwinLayer]
+    options: Any = None
+
+
+def inner(side: Side, name: str) -> Side:
+    """The side data of the inner layer ``name``."""
+    prefix = f"{name}."
+    return {key.removeprefix(prefix): value for key, value in side.items() if key.startswith(prefix)}

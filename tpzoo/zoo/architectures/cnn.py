@@ -1,0 +1,65 @@
+"""Convolutional networks: LeNet and VGG of Ernoult et al. 2022, the small CNN of Meulemans et al. 2020, and their kin.
+
+Block ``conv<i>`` is convolution, activation and pool; block ``fc<i>`` a dense layer with its activation. Credit lives
+on the pooled output. The last dense layer is linear.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+from torch import nn
+
+from tpzoo import Block, Chain, DataSpec, MaxPool, Network, activation, initialise, layer_shapes
+from tpzoo.errors import SettingError
+from tpzoo.zoo.architectures.cards import CnnSettings, ConvSettings
+
+
+def build(settings: CnnSettings, spec: DataSpec) -> Network:
+    """The network for images (channels, height, width) of ``spec``.
+
+    Raises:
+        SettingError: the data are not images, or a layer leaves nothing of them.
+    """
+    if len(spec.input_shape) != 3:
+        raise SettingError(f"cnn needs images (channels, height, width), not samples of shape {spec.input_shape}")
+    blocks: dict[str, Block] = {}
+    shape = spec.input_shape
+    for i, layer in enumerate(settings.conv, start=1):
+        blocks[f"conv{i}"] = conv_block(layer, shape, settings)
+        shape = _after(blocks[f"conv{i}"], shape, f"conv{i}")
+    widths = [math.prod(shape), *settings.hidden, spec.output_size]
+    for i, (n_in, n_out) in enumerate(itertools.pairwise(widths), start=1):
+        last = i == len(widths) - 1
+        blocks[f"fc{i}"] = dense_block(n_in, n_out, "linear" if last else settings.activation, settings, flatten=i == 1)
+    return Network(blocks, spec.input_shape)
+
+
+def conv_block(layer: ConvSettings, shape: tuple[int, ...], settings: CnnSettings) -> Chain:
+    """Convolution, activation, pool."""
+    padding = layer.kernel // 2 if layer.padding is None else layer.padding
+    conv = nn.Conv2d(shape[0], layer.channels, layer.kernel, layer.stride, padding, bias=settings.bias)
+    initialise(conv, settings.init)
+    layers: dict[str, nn.Module] = {"conv": conv, "activation": activation(layer.activation or settings.activation)}
+    stride = layer.pool_stride or layer.pool_kernel
+    if layer.pool == "max":
+        layers["pool"] = MaxPool(layer.pool_kernel, stride, layer.pool_padding)
+    if layer.pool == "average":
+        layers["pool"] = nn.AvgPool2d(layer.pool_kernel, stride, layer.pool_padding)
+    return Chain(layers, linear=1)
+
+
+def dense_block(n_in: int, n_out: int, nonlinearity: str, settings: CnnSettings, flatten: bool) -> Chain:
+    """A dense layer and its activation, after flattening where it follows a convolution."""
+    linear = nn.Linear(n_in, n_out, bias=settings.bias)
+    initialise(linear, settings.init)
+    first: dict[str, nn.Module] = {"flatten": nn.Flatten()} if flatten else {}
+    return Chain({**first, "linear": linear, "activation": activation(nonlinearity)}, linear=len(first) + 1)
+
+
+def _after(block: Block, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
+    try:
+        return layer_shapes([block], shape)[-1]
+    except RuntimeError as error:
+        raise SettingError(f"{name} leaves nothing of its input of shape {shape}: {error}") from error

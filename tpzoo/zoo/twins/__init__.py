@@ -1,0 +1,1 @@
+"""Twins: how map ``mirror`` inverts each type of layer."""

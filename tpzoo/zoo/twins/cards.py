@@ -1,0 +1,37 @@
+"""The built-in twins: which type of layer map ``mirror`` inverts, and how."""
+
+from collections.abc import Iterator
+
+from tpzoo import Twin, hookimpl
+from tpzoo.zoo.papers import ERNOULT_2022
+
+# type of layer -> (summary, builder); a subclass is found by its nearest ancestor
+TWINS = {
+    "torch.nn:Linear": ("a linear layer of the transposed shape", "linear:build"),
+    "torch.nn:Conv2d": ("a transposed convolution", "conv:build"),
+    "torch.nn:Flatten": ("the shape it had before", "flatten:build"),
+    "torch.nn:AvgPool2d": ("cells repeat", "pooling:spread"),
+    "torch.nn:AdaptiveAvgPool2d": ("cells repeat", "pooling:spread"),
+    "torch.nn:Sequential": ("the layers' twins in reverse order", "chain:chain"),
+    "tpzoo:Chain": ("the layers' twins in reverse order", "chain:chain"),
+    "tpzoo:Residual": ("both branches inverted and added", "chain:residual"),
+    "tpzoo:ModuleBlock": ("the twin of the module in it", "chain:module"),
+    "tpzoo:MaxPool": ("every value back to the cell that won", "pooling:unpool"),
+    "tpzoo:Activation": ("the same activation", "activation:build"),
+    **{
+        f"torch.nn:{name}": ("the same activation", "activation:build")
+        for name in ("Identity", "Tanh", "Sigmoid", "ReLU", "ELU", "GELU", "SiLU", "LeakyReLU")
+    },
+    **{
+        f"torch.nn:{name}": ("a fresh norm of its kind", "norm:build")
+        for name in ("BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm")
+    },
+}
+
+
+@hookimpl
+def tpzoo_twins() -> Iterator[Twin]:
+    """Yield the built-in twins."""
+    for module, (summary, builder) in TWINS.items():
+        name = module.rpartition(":")[2]
+        yield Twin(name=name, summary=summary, module=module, build=f"tpzoo.zoo.twins.{builder}", paper=ERNOULT_2022)

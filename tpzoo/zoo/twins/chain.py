@@ -1,0 +1,69 @@
+"""The twins of layers in a row, and of a residual unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from tpzoo import Chain, ModuleBlock, Residual, Side, TwinEnds, TwinLayer, inner, layer_shapes
+
+
+class ChainTwin(TwinLayer):
+    """The layers' twins in reverse order. Carries value and displacement down: linear twins see only the latter."""
+
+    def __init__(self, twins: Mapping[str, TwinLayer]) -> None:
+        super().__init__()
+        self.twins = nn.ModuleDict(dict(reversed(twins.items())))
+
+    def forward(self, v: Tensor, side: Side) -> Tensor:
+        for name, twin in self.twins.items():
+            v = twin(v, inner(side, name))
+        return v
+
+    def difference(self, v: Tensor, d: Tensor, side: Side) -> Tensor:
+        items = list(self.twins.items())
+        # The value is needed only down to the last twin that is not linear.
+        needed = max((i for i, (_, twin) in enumerate(items) if not twin.linear), default=-1)
+        for i, (name, twin) in enumerate(items):
+            d = twin.difference(v, d, inner(side, name))  # type: ignore[operator]
+            v = twin(v, inner(side, name)) if i < needed else v
+        return d
+
+
+class ResidualTwin(TwinLayer):
+    """v -> act(v), then main branch and shortcut, both inverted, added; no activation at the end (as published)."""
+
+    def __init__(self, after: TwinLayer, main: TwinLayer, shortcut: TwinLayer) -> None:
+        super().__init__()
+        self.after, self.main, self.shortcut = after, main, shortcut
+
+    def forward(self, v: Tensor, side: Side) -> Tensor:
+        v = self.after(v, inner(side, "after"))
+        return self.main(v, inner(side, "main")) + self.shortcut(v, inner(side, "shortcut"))
+
+    def difference(self, v: Tensor, d: Tensor, side: Side) -> Tensor:
+        d = self.after.difference(v, d, inner(side, "after"))
+        v = self.after(v, inner(side, "after"))
+        main = self.main.difference(v, d, inner(side, "main"))
+        return main + self.shortcut.difference(v, d, inner(side, "shortcut"))
+
+
+def chain(layer: Chain | nn.Sequential, ends: TwinEnds) -> TwinLayer:
+    """The twin of layers in a row."""
+    layers = layer.layers if isinstance(layer, Chain) else dict(layer.named_children())
+    shapes = layer_shapes(list(layers.values()), ends.shape_in)
+    triples = zip(layers.items(), shapes[:-1], shapes[1:], strict=True)
+    return ChainTwin({name: ends.make(each, before, after) for (name, each), before, after in triples})
+
+
+def residual(layer: Residual, ends: TwinEnds) -> TwinLayer:
+    """The twin of a residual unit."""
+    branches = (layer.main, layer.shortcut)
+    main, shortcut = (ends.make(branch, ends.shape_in, ends.shape_out) for branch in branches)
+    return ResidualTwin(ends.make(layer.after, ends.shape_out, ends.shape_out), main, shortcut)
+
+
+def module(layer: ModuleBlock, ends: TwinEnds) -> TwinLayer:
+    """The twin of the module that a block wraps."""
+    return ends.make(layer.module, ends.shape_in, ends.shape_out)

@@ -1,0 +1,60 @@
+"""The twins of pooling layers.
+
+Max-pool: every value goes back to the cell that won, by the indices of the pass at hand. Where windows overlap, one
+cell may have won twice: as published the last value overwrites the others (Ernoult et al. 2022, about a third of
+LeNet's cells); the true adjoint adds them. Average pools: the value is spread, undivided, over the cells that were
+averaged, as published.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tpzoo import MaxPool, Side, TwinEnds, TwinLayer
+
+
+class Unpool(TwinLayer):
+    """(batch, channels, h, w) -> (batch, channels, H, W); linear for given indices, and without weights."""
+
+    linear = True
+
+    def __init__(self, shape_in: tuple[int, ...], adjoint: bool) -> None:
+        super().__init__()
+        self.size = shape_in[1:]
+        self.adjoint = adjoint
+
+    def forward(self, v: Tensor, side: Side) -> Tensor:
+        places = side["indices"].flatten(2)
+        empty = v.new_zeros(*v.shape[:2], self.size[0] * self.size[1])
+        filled = empty.scatter_add(2, places, v.flatten(2)) if self.adjoint else empty.scatter(2, places, v.flatten(2))
+        return filled.view(*v.shape[:2], *self.size)
+
+    def difference(self, v: Tensor, d: Tensor, side: Side) -> Tensor:
+        return self(d, side)
+
+
+class Spread(TwinLayer):
+    """(batch, channels, h, w) -> (batch, channels, H, W) by adaptive averaging upwards: cells repeat."""
+
+    linear = True
+
+    def __init__(self, shape_in: tuple[int, ...]) -> None:
+        super().__init__()
+        self.size = shape_in[1:]
+
+    def forward(self, v: Tensor, side: Side) -> Tensor:
+        return F.adaptive_avg_pool2d(v, self.size)
+
+    def difference(self, v: Tensor, d: Tensor, side: Side) -> Tensor:
+        return self(d, side)
+
+
+def unpool(layer: MaxPool, ends: TwinEnds) -> TwinLayer:
+    """The twin of a max-pool; the map's setting ``unpool`` chooses between ``overwrite`` and ``adjoint``."""
+    return Unpool(ends.shape_in, getattr(ends.options, "unpool", "overwrite") == "adjoint")
+
+
+def spread(layer: nn.Module, ends: TwinEnds) -> TwinLayer:
+    """The twin of an average pool, adaptive or not."""
+    return Spread(ends.shape_in)
