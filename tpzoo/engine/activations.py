@@ -16,7 +16,13 @@ from tpzoo.errors import SettingError
 
 
 class Activation(nn.Module, abc.ABC):
-    """An elementwise nonlinearity f."""
+    """An elementwise nonlinearity f.
+
+    Attributes:
+        keeps_zero: whether f(0) = 0.
+    """
+
+    keeps_zero: bool = True
 
     @abc.abstractmethod
     def forward(self, a: Tensor) -> Tensor:
@@ -49,6 +55,8 @@ class Tanh(Activation):
 
 class Sigmoid(Activation):
     """The logistic function, (1 + tanh(a / 2)) / 2, and its difference from that of tanh."""
+
+    keeps_zero = False
 
     def forward(self, a: Tensor) -> Tensor:
         return a.sigmoid()

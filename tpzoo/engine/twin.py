@@ -18,10 +18,15 @@ class TwinLayer(nn.Module, abc.ABC):
     Attributes:
         linear: whether it is linear up to a bias.
         reshapes: whether it only changes the shape, as the twin of a flatten does.
+        scatters: whether it puts every value into a cell and zeros into the others, as the twin of a max-pool does.
+        keeps_zero: whether it acts on every cell alone and keeps zeros, as most activations do. It then commutes, bit
+            for bit, with a twin that scatters, and is evaluated before it, on fewer cells.
     """
 
     linear: bool = False
     reshapes: bool = False
+    scatters: bool = False
+    keeps_zero: bool = False
 
     @abc.abstractmethod
     def forward(self, v: Tensor, side: Side) -> Tensor:

@@ -42,13 +42,15 @@ class PerName(Generic[T]):
         return self.value
 
     def resolve(self, names: Sequence[str], what: str = "setting") -> dict[str, T]:
-        """Return ``{name: value}`` for ``names``.
+        """Return ``{name: value}`` for ``names``; nothing for no names, since nobody will ask.
 
         Raises:
             SettingError: the list has another length than ``names`` (both lengths are named), a pattern matches no
                 name, or a name is matched by no pattern.
         """
         value = self.value
+        if not names:
+            return {}
         if isinstance(value, Mapping):
             return _by_pattern(value, names, what)
         if isinstance(value, Sequence) and not isinstance(value, str):

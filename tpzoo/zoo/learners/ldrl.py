@@ -58,21 +58,22 @@ class LDRL(Learner):
     def _by_algebra(self, edge: Edge, trace: Trace, feedback: Feedback, noise: Noise) -> dict[str, Tensor]:
         """With h the features of G, u = h(F(s + dx)) - h(y) and v = h(y + dy) - h(y):
 
-        loss = mean_b [-2 <dx, A u> + |A v|^2], whose gradient is one weight gradient of A: inputs [u; v], cotangents
-        2 / batch [-dx; A v]. Differences come before the linear map; the bias cancels. 4 layer passes instead of 8.
+        loss = mean_b [-2 <dx, A u> + |A v|^2], whose gradient is 2 / batch (<A v, dA v> - <dx, dA u>): two weight
+        gradients of A, called directly. Differences come before the linear map, and the bias cancels: 4 layer passes
+        instead of 8.
         """
-        at, settings = feedback.at(edge, trace), self.settings
+        at, g = feedback.at(edge, trace), edge.map
         y = source_activation(at)
-        clean = trace.memo((edge.map, "features"), lambda: edge.map.features(y, at))
-        inputs, cotangents = [], []
+        clean = trace.memo((g, "features"), lambda: g.features(y, at))
+        total: dict[str, Tensor] = {}
         for dx, dy in zip(noise[::2], noise[1::2], strict=True):
             pushed = self._push(edge, trace, dx)
-            v = edge.map.features(y + dy, at) - clean
-            inputs += [edge.map.features(pushed.out, At(pushed, at.target)) - clean, v]
-            cotangents += [-dx, edge.map.linear_difference(v, at)]
-        scale = 2.0 / (trace.batch_size * settings.samples)
-        found = edge.map.linear_gradient(torch.cat(inputs), torch.cat(cotangents).mul_(scale), at)
-        return {name: value for name, value in found.items() if not name.endswith("bias")}
+            u = g.features(pushed.out, At(pushed, at.target)).sub_(clean)
+            v = g.features(y + dy, at).sub_(clean)
+            _add(total, g.linear_gradient(u, dx, at), -1.0)
+            _add(total, g.linear_gradient(v, g.linear_difference(v, at), at), 1.0)
+        scale = 2.0 / (trace.batch_size * self.settings.samples)
+        return {name: value.mul_(scale) for name, value in total.items() if not name.endswith("bias")}
 
     @torch.no_grad()
     def _push(self, edge: Edge, trace: Trace, dx: Tensor) -> Pass:
@@ -81,3 +82,8 @@ class LDRL(Learner):
             return pushed
         clean = trace[edge.source]
         return Pass(pushed.name, pushed.block, pushed.input, Activity(pushed.out, pushed.pre, clean.aux))
+
+
+def _add(total: dict[str, Tensor], found: dict[str, Tensor], sign: float) -> None:
+    for name, value in found.items():
+        total[name] = total[name].add(value, alpha=sign) if name in total else sign * value

@@ -20,6 +20,7 @@ class ActivationTwin(TwinLayer):
     def __init__(self, nonlinearity: Activation) -> None:
         super().__init__()
         self.nonlinearity = nonlinearity
+        self.keeps_zero = nonlinearity.keeps_zero
         self.linear = self.reshapes = isinstance(nonlinearity, type(activation("linear")))
 
     def forward(self, v: Tensor, side: Side) -> Tensor:

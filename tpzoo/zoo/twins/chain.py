@@ -14,7 +14,7 @@ class ChainTwin(TwinLayer):
 
     def __init__(self, twins: Mapping[str, TwinLayer]) -> None:
         super().__init__()
-        self.twins = nn.ModuleDict(dict(reversed(twins.items())))
+        self.twins = nn.ModuleDict(dict(commuted(list(reversed(twins.items())))))
 
     def forward(self, v: Tensor, side: Side) -> Tensor:
         for name, twin in self.twins.items():
@@ -47,6 +47,15 @@ class ResidualTwin(TwinLayer):
         v = self.after(v, inner(side, "after"))
         main = self.main.difference(v, d, inner(side, "main"))
         return main + self.shortcut.difference(v, d, inner(side, "shortcut"))
+
+
+def commuted(items: list[tuple[str, TwinLayer]]) -> list[tuple[str, TwinLayer]]:
+    """Activations that keep zeros before the twins that scatter: the same values from a fraction of the work."""
+    items = list(items)
+    for i in range(len(items) - 1):
+        if items[i][1].scatters and items[i + 1][1].keeps_zero:
+            items[i], items[i + 1] = items[i + 1], items[i]
+    return items
 
 
 def chain(layer: Chain | nn.Sequential, ends: TwinEnds) -> TwinLayer:

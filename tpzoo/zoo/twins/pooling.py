@@ -21,6 +21,7 @@ class Unpool(TwinLayer):
 
     def __init__(self, shape_in: tuple[int, ...], adjoint: bool) -> None:
         super().__init__()
+        self.scatters = not adjoint  # a sum of two values does not commute with an activation
         self.size = shape_in[1:]
         self.adjoint = adjoint
 

@@ -1,0 +1,69 @@
+"""The cost of the feedback phase and of the forward phase of a recipe, in backpropagation steps of the same network.
+
+    python benchmarks/phases.py [--threads 2] [--rounds 3] CONFIG [key=value ...]
+
+The three are timed in turn, in one run, on one batch of random images; the figures are ratios of medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from tpzoo.config import load
+from tpzoo.plugin.discovery import load_catalogue
+from tpzoo.runner.build import Built, build
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
+    words = parser.parse_args()
+    torch.set_num_threads(words.threads)
+    ours, reference = (made(words.config, [*words.words, *extra]) for extra in ([], ["rule=bp"]))
+    seconds = measure(phases(ours, reference), words.rounds)
+    for name, value in seconds.items():
+        print(f"{name:>10}  {value:8.3f} s  {value / seconds['bp']:6.2f} backprop steps")
+
+
+def made(config: Path, words: list[str]) -> Built:
+    """Everything that a config names."""
+    loaded = load(config, words, load_catalogue())
+    return build(loaded.experiment, loaded.catalogue)
+
+
+def phases(ours: Built, reference: Built) -> dict[str, Callable[[], object]]:
+    """What is timed: a backprop step, the feedback phase and the forward phase."""
+    spec = ours.data.spec
+    x, y = torch.randn(128, *spec.input_shape), torch.randint(spec.output_size, (128,))
+    return {
+        "bp": lambda: reference.engine.train_batch(x, y),
+        "forward": lambda: ours.engine.train_batch(x, y, "forward_only"),
+        "feedback": lambda: ours.engine.train_feedback_batch(x),
+    }
+
+
+def measure(timed: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median seconds of each, in turn, after one round of warm-up."""
+    found: dict[str, list[float]] = {name: [] for name in timed}
+    for i in range(rounds + 1):
+        for name, call in timed.items():
+            start = time.perf_counter()
+            for _ in range(1 if name == "feedback" else 5):
+                call()
+            passed = (time.perf_counter() - start) / (1 if name == "feedback" else 5)
+            found[name] += [passed] if i else []
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+if __name__ == "__main__":
+    main()
