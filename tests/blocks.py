@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +65,7 @@ def conv_norm(channels_in: int, channels_out: int) -> Block:
 def mlp() -> Network:
     """Three hidden layers of different widths."""
     widths = (6, 7, 5, 4)
-    layers = {f"fc{i}": Layer(*pair) for i, pair in enumerate(zip(widths, widths[1:], strict=False), start=1)}
+    layers = {f"fc{i}": Layer(*pair) for i, pair in enumerate(pairwise(widths), start=1)}
     return Network({**layers, "head": Layer(widths[-1], CLASSES, "linear")}, (6,))
 
 

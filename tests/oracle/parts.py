@@ -27,6 +27,8 @@ from tpzoo.zoo.rules.dtp import DTP
 
 MakeMap = Callable[[Ends], FeedbackMap]
 MakeOptimizer = Callable[[list[Tensor]], torch.optim.Optimizer]
+SGD: MakeOptimizer = partial(torch.optim.SGD, lr=0.1)
+ONCE = Iterations()
 
 MAPS: dict[str, MakeMap] = {
     "dense": partial(DenseMap, DenseSettings(init="torch")),
@@ -69,8 +71,8 @@ def make_engine(
     learner: str | Learner = "reconstruction",
     rule: Rule | None = None,
     seed: int = 0,
-    optimizer: MakeOptimizer = partial(torch.optim.SGD, lr=0.1),
-    iterations: Iterations = Iterations(),  # noqa: B008 (frozen)
+    optimizer: MakeOptimizer = SGD,
+    iterations: Iterations = ONCE,
     share: Share | None = None,
 ) -> Engine:
     """An engine whose forward and feedback optimisers are alike."""
@@ -102,6 +104,7 @@ def use_backend(name: str, network: Network, feedback: Feedback | None = None) -
 def relative(value: Tensor, reference: Tensor) -> float:
     """|value - reference| / |reference|, as vectors."""
     assert value.shape == reference.shape
+    value, reference = value.detach(), reference.detach()
     return float((value - reference).norm() / reference.norm())
 
 
@@ -109,7 +112,8 @@ def assert_alike(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], to
     """Same names, and every tensor alike relative to its own norm (or both zero)."""
     assert found.keys() == expected.keys()
     for name, reference in expected.items():
-        error, size = float((found[name] - reference).norm()), float(reference.norm())
+        value, reference = found[name].detach().double(), reference.detach().double()
+        error, size = float((value - reference).norm()), float(reference.norm())
         assert error <= tolerance * size or error < 1e-15, f"{name}: {error:.3g} of {size:.3g}"
 
 

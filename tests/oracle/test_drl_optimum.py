@@ -83,7 +83,7 @@ def test_direct_maps_become_the_damped_pseudo_inverse(weight_decay: float, devic
 
 
 def test_layerwise_maps_invert_what_the_chain_above_them_leaves(device: str) -> None:
-    """DTPDRL: what arrives at an edge's source is M J xi, M the chain above, so Q* = r^T (r r^T + n wd/2 I)^-1, r = M J."""
+    """DTPDRL: M J xi arrives at an edge, M the chain above it, so Q* = r^T (r r^T + n wd/2 I)^-1 with r = M J."""
     network = linear_network(device)
     feedback = make_feedback(network, "layerwise/linear")
     trace = network.trace(torch.randn(30, WIDTHS[0], dtype=torch.float64, device=device, generator=seeded(device)))

@@ -77,7 +77,7 @@ def test_nothing_is_left_to_reconstruct(target: str, device: str) -> None:
     learner = Reconstruction(ReconstructionSettings(sigma=PerName(sigma), target=target, scale="none"))
     for edge in feedback.edges:
         noise = learner.noise(edge, trace, Draw(torch.Generator(device).manual_seed(0)))
-        loss = float(learner.loss(edge, trace, feedback, noise))
+        loss = float(learner.loss(edge, trace, feedback, noise).detach())
         # The noisy activity comes back exactly; against the clean one, what remains is the noise itself.
         expected = 0.0 if target == "noisy" else float(noise[0].square().mean())
         assert abs(loss - expected) < 1e-26 + 1e-12 * expected

@@ -181,8 +181,11 @@ def _grad(
 ) -> dict[str, Tensor]:
     if not outputs or not parameters:
         return {}
-    found = torch.autograd.grad(outputs, list(parameters.values()), cotangents, retain_graph=True, allow_unused=True)
-    return {name: gradient for name, gradient in zip(parameters, found, strict=True) if gradient is not None}
+    # A parameter that cancels (a bias in a difference) has the gradient zero, as by subtraction and as by torch.func.
+    found = torch.autograd.grad(
+        outputs, list(parameters.values()), cotangents, retain_graph=True, allow_unused=True, materialize_grads=True
+    )
+    return dict(zip(parameters, found, strict=True))
 
 
 class FunctionalGraph:
