@@ -125,7 +125,7 @@ def displacement_errors(built: Built, step_size: float) -> list[float]:
 
 
 def test_with_symmetric_weights_the_error_is_proportional_to_the_step() -> None:
-    """Test b: as beta goes to 0 the displacements equal the linear chain, with a relative error proportional to beta."""
+    """Test b: as beta goes to 0 the displacements equal the linear chain, with an error proportional to beta."""
     built = build_words(*VGG, "feedback.map.init=symmetric")
     coarse, fine = displacement_errors(built, 1e-2), displacement_errors(built, 1e-4)
     assert max(coarse) < 2e-3

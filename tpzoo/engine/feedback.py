@@ -88,6 +88,11 @@ class FeedbackMap(nn.Module, abc.ABC):
         moved: Tensor = self(u + d, at)
         return moved - at.memo((self, "g(u)"), lambda: self(u, at))
 
+    def mirrored(self) -> dict[str, Tensor]:
+        """The weights that correspond to forward weights, by the name of the parameter of the block that is inverted,
+        each in the layout of that parameter; empty where nothing corresponds."""
+        return {}
+
     def features(self, u: Tensor, at: At) -> Tensor:
         """The part of g before its linear tail."""
         raise TypeError(f"{type(self).__name__} has no linear tail (capability linear_tail)")
