@@ -36,6 +36,13 @@ class RunFolder:
         except (OSError, ValueError, KeyError, TypeError):
             return ""
 
+    def config_hash(self) -> str:
+        """The hash of the config that the run was started with; empty if the folder does not say."""
+        try:
+            return str(json.loads((self.path / "environment.json").read_text("utf-8"))["config_hash"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
     def write_summary(self, summary: Summary) -> Path:
         """Write ``summary.json``."""
         return write_summary(self.path, summary)
@@ -72,7 +79,7 @@ def create(
     folder = RunFolder(path)
     write_atomic(path / "config.yaml", config_yaml)
     write_atomic(path / "command.txt", shlex.join(command) + "\n")
-    folder._write_json("environment.json", environment)
+    folder._write_json("environment.json", {"config_hash": config_hash, **environment})
     folder.set_status("running")
     return folder
 
