@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tpzoo.errors import CheckpointError, SettingError
-from tpzoo.runner.files import write_atomic
+from tpzoo.runner.files import remove_unfinished, write_atomic
 from tpzoo.runner.summary import Summary, write_summary
 
 Status = Literal["running", "done", "failed", "interrupted"]
@@ -99,6 +99,7 @@ def _claim(path: Path) -> Path:
     if path.exists() and not path.is_dir():
         raise SettingError(f"--run-dir {path} is a file", "give a folder that is empty or does not exist yet")
     path.mkdir(parents=True, exist_ok=True)
+    remove_unfinished(path)
     if any(path.iterdir()):
         mend = f"give an empty folder, or continue that run with --resume {path}"
         raise SettingError(f"--run-dir {path} is not empty", mend)

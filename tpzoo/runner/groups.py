@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,14 @@ class Stepper:
 
     group: Group
     schedule: LRScheduler | None
+
+    def end_epoch(self) -> None:
+        """Go to the learning rates of the next epoch."""
+        if self.schedule is not None:
+            with warnings.catch_warnings():
+                # torch counts the optimiser's steps in this process alone, and none may have been due since resuming
+                warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
+                self.schedule.step()
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""

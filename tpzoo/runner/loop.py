@@ -184,8 +184,7 @@ class Training:
         self._totals = Totals()
         self._store_totals()
         for stepper in (self.built.forward, self.built.backward):
-            if stepper.schedule is not None:
-                stepper.schedule.step()
+            stepper.end_epoch()
 
     def _end_epoch(self, phase: Phase) -> None:
         data, progress = self.built.data, self.progress
