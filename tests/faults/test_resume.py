@@ -40,7 +40,12 @@ METHODS = {
         *SCHEDULE.format("forward").split(),
         *SCHEDULE.format("feedback").split(),
     ),
-    "momentum_and_clip": (*DIRECT, "optimizer.forward=sgd", "optimizer.forward.momentum=0.9", "optimizer.forward.clip=1"),
+    "momentum_and_clip": (
+        *DIRECT,
+        "optimizer.forward=sgd",
+        "optimizer.forward.momentum=0.9",
+        "optimizer.forward.clip=1",
+    ),
     "timm": (*DIRECT, "optimizer.forward=timm", "optimizer.forward.schedule=timm"),
     "augmentation": (*DIRECT, "data.flip=true", "data.crop=1"),
     "probes": (*LAYERWISE, "probes.bp_angle.every=2", "probes.reconstruction.every=3"),

@@ -26,7 +26,8 @@ from tpzoo.errors import CheckpointError, RunError
 from tpzoo.runner.files import remove_unfinished, sync_folder, write_atomic
 
 SCHEMA = 1
-WEIGHTS, STATE, MANIFEST, LABELS = "weights.safetensors", "state.pt", "manifest.json", "labels.json"
+WEIGHTS, STATE = FILES = ("weights.safetensors", "state.pt")
+MANIFEST, LABELS = "manifest.json", "labels.json"
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class Checkpoints:
             raise CheckpointError(
                 f"{path} is not a checkpoint, or a damaged one: {error}", self._others(path)
             ) from error
-        if schema != SCHEMA or [name for name, _ in files] != sorted((WEIGHTS, STATE)):
+        if schema != SCHEMA or [name for name, _ in files] != sorted(FILES):
             raise CheckpointError(
                 f"{path} was written by another version of tpzoo (schema {schema})", self._others(path)
             )
