@@ -100,8 +100,10 @@ class Checkpoints:
             return {str(label): Path(name).name for label, name in found.items()}
         except FileNotFoundError:
             names = self._names()
-            if len(names) <= 1:  # none, or the first: a kill came between it and its labels
-                return dict.fromkeys(["last"] if names else [], *names)
+            if not names:
+                return {}
+            if len(names) == 1:  # the first one: a kill came between it and its labels
+                return dict.fromkeys(map(str, self._manifest(self.folder / names[0])["labels"]), names[0])
             what = f"{path} is missing"
         except (OSError, ValueError, AttributeError, TypeError) as error:
             what = f"{path} is damaged: {error}"
@@ -117,7 +119,7 @@ class Checkpoints:
         for file, value in content.items():
             write_atomic(part / file, value)
         digests = {file: _digest(value) for file, value in content.items()}
-        manifest = {"schema": SCHEMA, "config_hash": self._config_hash, "files": digests}
+        manifest = {"schema": SCHEMA, "config_hash": self._config_hash, "labels": labels, "files": digests}
         write_atomic(part / MANIFEST, json.dumps(manifest, indent=2) + "\n")
         os.replace(part, path)
         sync_folder(self.folder)
@@ -144,7 +146,8 @@ class Checkpoints:
     def _manifest(self, path: Path) -> dict[str, Any]:
         try:
             manifest: dict[str, Any] = json.loads((path / MANIFEST).read_text("utf-8"))
-            schema, owner, files = manifest["schema"], manifest["config_hash"], sorted(manifest["files"].items())
+            schema, owner, labels = manifest["schema"], manifest["config_hash"], list(manifest["labels"])
+            files = sorted(manifest["files"].items())
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CheckpointError(
                 f"{path} is not a checkpoint, or a damaged one: {error}", self._others(path)
@@ -156,7 +159,7 @@ class Checkpoints:
         if owner != self._config_hash:
             what = f"{path} belongs to the config {owner}, not to {self._config_hash}"
             raise CheckpointError(what, "resume a run in its own folder, with its own config.yaml")
-        return manifest
+        return {**manifest, "labels": labels}
 
     def _others(self, path: Path) -> str:
         others = [name for name in self._names() if name != path.name]
