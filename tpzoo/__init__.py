@@ -9,13 +9,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from tpzoo._version import __version__
 
 if TYPE_CHECKING:
     from tpzoo.engine import (
         Activation,
         Activity,
         At,
+        Augment,
         Batch,
         Block,
         Connect,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         Network,
         Node,
         Noise,
+        Normalise,
         Output,
         Pass,
         Probe,
@@ -128,6 +130,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
         "Activation",
         "Activity",
         "At",
+        "Augment",
         "Batch",
         "Block",
         "Connect",
@@ -147,6 +150,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
         "Network",
         "Node",
         "Noise",
+        "Normalise",
         "Output",
         "Pass",
         "Probe",
@@ -170,6 +174,7 @@ __all__ = [
     "Activity",
     "Architecture",
     "At",
+    "Augment",
     "Batch",
     "Block",
     "CheckpointError",
@@ -202,6 +207,7 @@ __all__ = [
     "Network",
     "Node",
     "Noise",
+    "Normalise",
     "Optimizer",
     "OptimizerSettings",
     "Output",

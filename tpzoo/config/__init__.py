@@ -1,5 +1,6 @@
 """YAML and command line in, frozen dataclasses out."""
 
+from tpzoo.config.describe import SettingRow, settings_table
 from tpzoo.config.loader import load
 from tpzoo.config.resolved import LoadedConfig, dump_yaml, to_plain
 from tpzoo.config.schema import Checkpoint, Experiment, FeedbackTraining, Optimizers
@@ -11,9 +12,11 @@ __all__ = [
     "FeedbackTraining",
     "LoadedConfig",
     "Optimizers",
+    "SettingRow",
     "dump_yaml",
     "load",
     "settings_from",
+    "settings_table",
     "smallest",
     "to_plain",
 ]

@@ -15,6 +15,7 @@ from tpzoo.config.nodes import Entries, Items, Leaf, Node
 from tpzoo.config.problems import Problems, Where
 from tpzoo.config.scalars import parse_scalar
 
+DEEPEST = 20
 Locate = Callable[[yaml.Mark], Where]
 
 
@@ -81,16 +82,19 @@ class _Reader:
         self.locate = locate
         self.problems = problems
 
-    def node(self, node: yaml.Node, path: str) -> Node:
+    def node(self, node: yaml.Node, path: str, depth: int = 0) -> Node:
         where = self.locate(node.start_mark)
+        if depth > DEEPEST:
+            self.problems.add(where, "", "nested too deeply")
+            return Leaf("", None, where)
         if isinstance(node, yaml.ScalarNode):
             value = parse_scalar(node.value) if node.style is None else node.value
             return checked(Leaf(node.value, value, where, node.style is not None), path, self.problems)
         if isinstance(node, yaml.SequenceNode):
-            return Items(tuple(self.node(item, f"{path}[{i}]") for i, item in enumerate(node.value)), where)
-        return self.entries(node, path)
+            return Items(tuple(self.node(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(node.value)), where)
+        return self.entries(node, path, depth + 1)
 
-    def entries(self, node: yaml.MappingNode, path: str) -> Entries:
+    def entries(self, node: yaml.MappingNode, path: str, depth: int) -> Entries:
         entries = Entries(self.locate(node.start_mark))
         for key, value in node.value:
             where = self.locate(key.start_mark)
@@ -101,7 +105,7 @@ class _Reader:
             place = f"{path}.{name}" if path else name
             if name in entries.items:
                 self.problems.add(where, place, "given twice")
-            entries.items[name] = _at_key(self.node(value, place), where)
+            entries.items[name] = _at_key(self.node(value, place, depth), where)
         return entries
 
 

@@ -65,7 +65,9 @@ def _read(hint: Any, node: Node, path: str, problems: Problems) -> Any:
     try:
         return _typed(hint, node)
     except _Mismatch:
-        problems.add(node.where, path, f"expected {describe(hint)}, got {_got(node)}.{_hint(hint, node)}")
+        suffix, wanted, culprit = _culprit(hint, node)
+        message = f"expected {describe(wanted)}, got {_got(culprit)}.{_hint(wanted, culprit)}"
+        problems.add(culprit.where, path + suffix, message)
         return _INVALID
 
 
@@ -96,7 +98,7 @@ def _read_list(hint: Any, node: Items, path: str, problems: Problems) -> Any:
     items = [_read(part, item, f"{path}[{index}]", problems) for index, item in enumerate(node.items)]
     if any(item is _INVALID for item in items):
         return _INVALID
-    return tuple(items) if (typing.get_origin(hint) or hint) is tuple else items
+    return items if (typing.get_origin(hint) or hint) is list else tuple(items)
 
 
 def _read_dataclass(settings: type, node: Entries, path: str, problems: Problems) -> Any:
@@ -106,6 +108,11 @@ def _read_dataclass(settings: type, node: Entries, path: str, problems: Problems
         if key not in known:
             problems.add(item.where, f"{path}.{key}", f"unknown key. {mend_name(key, known)}".strip())
             continue
+        if known[key].kind:
+            raise PluginError(
+                f"the setting '{key}' of {settings.__name__} selects a component inside a list",
+                "components can be selected in the settings of a component and in groups of them only",
+            )
         read_leaf(known[key], item, f"{path}.{key}", problems, functools.partial(values.__setitem__, key))
     if len(problems.found) > before:
         return _INVALID
@@ -116,10 +123,35 @@ def _read_dataclass(settings: type, node: Entries, path: str, problems: Problems
         return _INVALID
 
 
+def _culprit(hint: Any, node: Node) -> tuple[str, Any, Node]:
+    """The first element that does not have its type, with its key and that type; or else the whole."""
+    part = per_name_of(hint) or _element(hint)
+    if isinstance(node, Leaf) or part is None:
+        return "", hint, node
+    keyed = enumerate(node.items) if isinstance(node, Items) else node.items.items()
+    for key, item in keyed:
+        try:
+            _accepted(part, item)
+        except _Mismatch:
+            return f"[{key}]" if isinstance(node, Items) else f".{key}", part, item
+    return "", hint, node
+
+
+def _element(hint: Any) -> Any | None:
+    """The type of all elements of a list or mapping; None if there is not one."""
+    for member in members(hint):
+        arguments = [part for part in typing.get_args(member) if part is not Ellipsis]
+        if arguments and (is_mapping(member) or (is_list(member) and len(arguments) == 1)):
+            return arguments[-1]
+    return None
+
+
 def _typed(hint: Any, node: Node) -> Any:
     part = per_name_of(hint)
+    if part is Any:
+        return PerName(plain(node))
     if part is not None:
-        return PerName(_accepted(part | dict[str, part] | list[part], node))  # type: ignore[valid-type]
+        return PerName(_accepted(part | dict[str, part] | tuple[part, ...], node))  # type: ignore[valid-type]
     return _accepted(hint, node)
 
 
@@ -153,13 +185,13 @@ def _schema(hint: Any) -> type:
 
 
 def _concrete(hint: Any) -> Any:
-    """The hint with list and dict in place of the abstract types that OmegaConf does not know."""
+    """The hint with tuple and dict in place of the abstract types that OmegaConf does not know."""
     if len(members(hint)) > 1:
         return typing.Union[tuple(_concrete(member) for member in members(hint))]  # noqa: UP007 - made at run time
     arguments = typing.get_args(hint)
     origin = typing.get_origin(hint) or hint
-    if is_list(hint) and origin is not tuple:
-        return list[_concrete(arguments[0])] if arguments else list[Any]  # type: ignore[misc]
+    if is_list(hint) and origin not in (list, tuple):
+        return tuple[_concrete(arguments[0]), ...] if arguments else tuple[Any, ...]  # type: ignore[misc]
     if is_mapping(hint):
         return dict[str, _concrete(arguments[-1])] if arguments else dict[str, Any]  # type: ignore[misc]
     return hint
@@ -175,7 +207,7 @@ def _shaped(hint: Any, node: Node) -> Any:
         if isinstance(node, Items) and is_list(member):
             parts = _parts(arguments, len(node.items))
             items = [_shaped(part, item) for part, item in zip(parts, node.items, strict=True)]
-            return tuple(items) if (typing.get_origin(member) or member) is tuple else items
+            return items if (typing.get_origin(member) or member) is list else tuple(items)
         if isinstance(node, Entries) and is_mapping(member):
             part = arguments[-1] if arguments else Any
             return {key: _shaped(part, item) for key, item in node.items.items()}

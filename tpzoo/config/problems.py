@@ -40,7 +40,9 @@ class Problem:
     def text(self) -> str:
         """The problem without its place: what it is about, and the message."""
         subject = self.where.word or self.path
-        return f"{subject}: {self.message}" if subject else self.message
+        text = f"{subject}: {self.message}" if subject else self.message
+        # A config can hold any character, also those that steer a terminal.
+        return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 class Problems:
@@ -65,8 +67,9 @@ class Problems:
             raise ConfigError(self.text())
 
     def text(self) -> str:
-        """All problems, their places aligned."""
+        """All problems, their places aligned; those of the command line last, as it is the strongest layer."""
+        ordered = sorted(self.found, key=lambda problem: problem.where.source == COMMAND_LINE)
         width = max((len(problem.where.source) for problem in self.found), default=0)
-        lines = [f"{problem.where.source:<{width}}   {problem.text}" for problem in self.found]
+        lines = [f"{problem.where.source:<{width}}   {problem.text}" for problem in ordered]
         count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
         return "\n".join([*lines, f"{count}; nothing was run."])

@@ -49,8 +49,9 @@ class Experiment:
     seed: int = setting(0, minimum=0, maximum=LARGEST_SEED, help="seed of every generator")
     device: str = setting("auto", pattern=r"auto|cpu|cuda(:\d{1,3})?", help="auto, cpu, cuda or cuda:N")
     precision: str = setting(
-        "float32", choices=("float32", "float64", "tf32", "bfloat16"), help="number format of the matrix products"
+        "float32", choices=("float32", "float64", "tf32"), help="number format; tf32: float32 with TF32 matrix products"
     )
+    cuda_graphs: bool = setting(False, help="on a GPU, capture the training step as a CUDA graph (experimental)")
     epochs: int = setting(10, minimum=0, help="passes over the training data")
     batch_size: int = setting(128, minimum=1, help="examples in a training step")
     evaluation_batch_size: int = setting(1000, minimum=1, help="examples evaluated at once")

@@ -210,7 +210,7 @@ class Slot:
 
     def _not_a_name(self, node: Node) -> None:
         names = ", ".join(self.context.catalogue.names(self.kind)[:8])
-        message = f"expected the name of a {self.kind} ({names}, ...) or a mapping with 'name' and its settings"
+        message = f"expected one {self.kind} by name ({names}, ...) or a mapping with 'name' and settings"
         self.context.problems.add(node.where, self.path, message)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tpzoo.config.document import checked, read_text
+from tpzoo.config.document import DEEPEST, checked, read_text
 from tpzoo.config.nodes import Entries, Leaf, Node
 from tpzoo.config.problems import COMMAND_LINE, Problems, Where
 from tpzoo.config.scalars import parse_scalar
@@ -17,10 +17,10 @@ def read_words(words: Sequence[str], problems: Problems) -> Entries:
     """Return all words as one mapping; where two set the same place, the later one holds."""
     root = Entries(Where(COMMAND_LINE))
     for word in words:
-        where = Where(COMMAND_LINE, word)
+        where = Where(COMMAND_LINE, word or "''")
         path, equals, text = word.partition("=")
         keys = path.strip().split(".")
-        if not equals or not all(keys):
+        if not equals or not all(keys) or len(keys) > DEEPEST:
             problems.add(where, "", "not of the form key=value")
             continue
         value = _value(text.strip(), where, path, problems)

@@ -6,6 +6,7 @@ from tpzoo.engine.context import Context
 from tpzoo.engine.data import Data, DataSpec, Split, data_folder, hold_out
 from tpzoo.engine.draw import Draw, FilledDraw, RecordingDraw, Share, Streams
 from tpzoo.engine.feedback import At, Connect, Edge, Ends, Feedback, FeedbackMap, connector, source_activation
+from tpzoo.engine.images import Augment, Normalise
 from tpzoo.engine.initialise import initialise
 from tpzoo.engine.learner import Learner, Noise
 from tpzoo.engine.logger import Logger, LogRecord, RunInfo
@@ -23,6 +24,7 @@ __all__ = [
     "Activation",
     "Activity",
     "At",
+    "Augment",
     "Batch",
     "Block",
     "Connect",
@@ -46,6 +48,7 @@ __all__ = [
     "Network",
     "Node",
     "Noise",
+    "Normalise",
     "Output",
     "Pass",
     "Probe",

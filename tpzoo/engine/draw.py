@@ -1,4 +1,4 @@
-"""Random numbers: named streams that the runner owns, and the :class:`Draw` that a plugin gets instead of a generator."""
+"""Random numbers: named streams that the runner owns, and what a plugin gets instead of a generator."""
 
 from __future__ import annotations
 
@@ -100,6 +100,10 @@ class Streams:
     def draw(self, name: str, share: Share | None = None) -> Draw:
         """A :class:`Draw` on the stream of that name."""
         return Draw(self.generator(name), share)
+
+    def generators(self) -> list[Generator]:
+        """Every generator made so far, for a CUDA graph to register."""
+        return list(self._generators.values())
 
     def state_dict(self) -> dict[str, Tensor]:
         """The state of every generator made so far."""

@@ -41,7 +41,8 @@ class At:
         """
         if key not in self._memory:
             self._memory[key] = compute()
-        return self._memory[key]
+        found: T = self._memory[key]
+        return found
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class FeedbackMap(nn.Module, abc.ABC):
     def difference(self, d: Tensor, at: At) -> Tensor:
         """g(u + d) - g(u) at the source's activation u. Override it where it can be had without cancellation."""
         u = source_activation(at)
-        return self(u + d, at) - at.memo((self, "g(u)"), lambda: self(u, at))
+        moved: Tensor = self(u + d, at)
+        return moved - at.memo((self, "g(u)"), lambda: self(u, at))
 
     def features(self, u: Tensor, at: At) -> Tensor:
         """The part of g before its linear tail."""

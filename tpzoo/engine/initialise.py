@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -14,7 +16,7 @@ def orthogonal(weight: Tensor) -> None:
     nn.init.orthogonal_(weight, gain=math.sqrt(6 / (weight.shape[0] + weight[0].numel())))
 
 
-INITIALISATIONS = {
+INITIALISATIONS: dict[str, Callable[[Tensor], Any]] = {
     "xavier_normal": nn.init.xavier_normal_,
     "xavier_uniform": nn.init.xavier_uniform_,
     "orthogonal": orthogonal,
@@ -22,7 +24,7 @@ INITIALISATIONS = {
 INITIALISATION_NAMES = ("torch", *INITIALISATIONS)
 
 
-def initialise(layer: nn.Module, name: str) -> None:
+def initialise(layer: Any, name: str) -> None:
     """Initialise ``layer.weight`` by name and set ``layer.bias`` to zero; ``torch`` keeps the constructor's values.
 
     Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 from torch import Tensor, nn
@@ -46,7 +47,7 @@ class Learner(nn.Module, abc.ABC):
 
         ``edges`` step together. Override it for a faster way to the same numbers.
         """
-        return [
-            feedback.gradients([edge], lambda edge=edge, noise=noise: self.loss(edge, trace, feedback, noise))[0]
-            for edge, noise in zip(edges, noises, strict=True)
-        ]
+        found = []
+        for edge, noise in zip(edges, noises, strict=True):
+            found += feedback.gradients([edge], partial(self.loss, edge, trace, feedback, noise))
+        return found

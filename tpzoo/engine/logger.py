@@ -58,8 +58,11 @@ class Logger:
     The runner hands over a record before it saves a checkpoint of the same step, and not again after resuming there.
     """
 
-    def start(self, run: RunInfo) -> None:
-        """The run starts, or goes on if ``run.resumed`` is set: then forget what was logged after that step."""
+    def start(self, run: RunInfo, state: Mapping[str, Any]) -> None:
+        """The run starts, or goes on if ``run.resumed`` is set: then forget what was logged after ``state`` was taken.
+
+        ``state`` is what :meth:`state` returned when the checkpoint was saved; empty for a new run.
+        """
 
     def log(self, record: LogRecord) -> None:
         """Take a record."""

@@ -224,9 +224,9 @@ def _check_names(names: Sequence[str]) -> None:
 
 def _split(made: Pass, sizes: list[int], order: list[int]) -> list[Pass]:
     fields = {"out": made.out, **({"pre": made.pre} if made.pre is not None else {})}
-    pieces = {key: value.split(sizes) for key, value in fields.items()}
-    aux = {key: value.split(sizes) for key, value in made.aux.items()}
-    inputs = made.input.split(sizes)
+    pieces = {key: torch.split(value, sizes) for key, value in fields.items()}
+    aux = {key: torch.split(value, sizes) for key, value in made.aux.items()}
+    inputs = torch.split(made.input, sizes)
     found: dict[int, Pass] = {}
     for k, i in enumerate(order):
         activity = Activity(

@@ -84,7 +84,7 @@ class Backend(Protocol):
     name: str
 
     def run(self, block_name: str, block: Block, x: Tensor) -> Graph: ...
-    def gradients(self, graphs: Sequence[tuple[Graph, Tensor]]) -> dict[str, Tensor]: ...
+    def gradients(self, graphs: Sequence[tuple[Any, Tensor]]) -> dict[str, Tensor]: ...
     def loss_gradients(self, module: nn.Module, names: Sequence[str], loss: LossCall) -> LossResult: ...
 
 
@@ -202,7 +202,8 @@ class FunctionalGraph:
             side = [activity.pre] if activity.pre is not None else []
             return activity.out, [*side, *activity.aux.values(), *buffers.values()]
 
-        out, self._vjp, side = torch.func.vjp(run, x.detach(), parameters, has_aux=True)
+        made: Any = torch.func.vjp(run, x.detach(), parameters, has_aux=True)
+        out, self._vjp, side = made
         pre = side.pop(0) if layout[0].pre is not None else None
         self.activity = Activity(out, pre, {key: side.pop(0) for key in layout[0].aux})
         self.buffers = dict(zip((name for name, _ in block.named_buffers()), side, strict=True))

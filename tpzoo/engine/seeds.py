@@ -69,6 +69,7 @@ class SeedBatch:
         """One minibatch of every seed: ``x`` (seeds, batch, ...), ``y`` (seeds, batch, ...); returns the outputs."""
         if order == "feedback_first":
             self._train_feedback(x)
+        out: Tensor
         out, gradients = self._vmap(_forward_gradients, x, y)
         if order == "targets_first":
             self._train_feedback(x)

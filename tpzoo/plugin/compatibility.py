@@ -42,6 +42,14 @@ def incompatibilities(components: Mapping[str, Record], catalogue: Catalogue) ->
     return list(dict.fromkeys(problems))
 
 
+def partners(record: Record, catalogue: Catalogue) -> dict[str, list[str]]:
+    """Return, for each capability that ``record`` requires, the components that provide it, as ``kind name``."""
+    return {
+        capability: [f"{kind} {name}" for kind, names in _suppliers(capability, catalogue).items() for name in names]
+        for capability in required(record)
+    }
+
+
 def provided(record: Record) -> tuple[str, ...]:
     """What ``record`` offers to other components, implied capabilities included."""
     implied = isinstance(record, FeedbackPath) and record.name != "none"

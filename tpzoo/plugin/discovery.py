@@ -17,6 +17,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,7 +78,7 @@ def _catalogue(loaded: Sequence[PluginInfo], found: Iterable[_Found]) -> Catalog
     infos, blocked = list(loaded), _blocked()
     keys = {info.key for info in infos}
     for plugin in found:
-        if plugin.info.key not in keys:
+        if plugin.info.key not in keys and not _is_loaded(plugin.info, infos):
             keys.add(plugin.info.key)
             infos.append(replace(plugin.info, blocked=True) if _is_blocked(plugin.info, blocked) else _load(plugin))
     catalogue = Catalogue(_without_clashes(infos))
@@ -93,18 +94,19 @@ def is_file(name: str) -> bool:
 
 
 def _builtin(module: str) -> _Found:
-    from tpzoo import __version__
+    from tpzoo._version import __version__
 
     info = PluginInfo(key=f"tpzoo:{module}", distribution="tpzoo", version=__version__, source=module)
     return _Found(info, lambda: importlib.import_module(module))
 
 
 def _installed() -> Iterator[_Found]:
-    for entry in importlib.metadata.entry_points(group=GROUP):
-        distribution = entry.dist.name if entry.dist else ""
+    found = [(entry.dist.name if entry.dist else "", entry) for entry in importlib.metadata.entry_points(group=GROUP)]
+    # In a fixed order, so that messages do not depend on the order of the folders on the disk.
+    for distribution, entry in sorted(found, key=lambda pair: (pair[0], pair[1].name)):
         version = entry.dist.version if entry.dist else ""
-        key = f"{distribution}:{entry.name}"
-        yield _Found(PluginInfo(key, distribution, version or "", source=entry.value), entry.load)
+        info = PluginInfo(f"{distribution}:{entry.name}", distribution, version or "", source=entry.value)
+        yield _Found(info, entry.load)
 
 
 def plugin_key(name: str) -> str:
@@ -136,6 +138,13 @@ def _strict() -> bool:
 
 def _is_blocked(info: PluginInfo, names: set[str]) -> bool:
     return bool(names & {info.key, info.source}) or normal_name(info.distribution) in map(normal_name, names)
+
+
+def _is_loaded(info: PluginInfo, loaded: Iterable[PluginInfo]) -> bool:
+    """Whether a plugin that is asked for by name is a module that some distribution has brought already."""
+    modules = {other.source.partition(":")[0] for other in loaded if other.records}
+    files = {getattr(sys.modules.get(module), "__file__", None) for module in modules} - {None}
+    return info.requested and (info.key in modules or info.key in {str(Path(file).resolve()) for file in files if file})
 
 
 def _load(plugin: _Found) -> PluginInfo:

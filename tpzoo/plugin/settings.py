@@ -22,15 +22,21 @@ class PerName(Generic[T]):
     """One value for each block or edge: the same for all, by glob pattern, or a list in order.
 
     ``value`` is a plain value (the same everywhere), a mapping from glob pattern to value (the last pattern that
-    matches wins), or a sequence with exactly one value for each name.
+    matches wins), or a sequence with exactly one value for each name. A list is kept as a tuple.
     """
 
     value: T | Mapping[str, T] | Sequence[T]
 
+    def __post_init__(self) -> None:
+        if isinstance(self.value, list):
+            object.__setattr__(self, "value", tuple(self.value))
+
     def __getitem__(self, name: str) -> T:
         """The value for one name. A list must have been resolved first; the builder does that for every component."""
         if isinstance(self.value, Mapping):
-            return _by_pattern(self.value, [name], "setting")[name] if name not in self.value else self.value[name]
+            return _by_pattern(
+                {p: v for p, v in self.value.items() if fnmatch.fnmatchcase(name, p)}, [name], "setting"
+            )[name]
         if isinstance(self.value, Sequence) and not isinstance(self.value, str):
             raise SettingError(f"a list of values cannot be asked for '{name}' before it is resolved")
         return self.value

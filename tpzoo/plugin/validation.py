@@ -93,7 +93,7 @@ def _config(record: Record) -> Complaint | None:
         return None
     if not isinstance(config, type) or not dataclasses.is_dataclass(config):
         return f"has config={config!r}, which is no dataclass", "give a frozen dataclass, or None if it has no settings"
-    for check in (_frozen, _shared, _defaults, _reserved, _annotations, _components):
+    for check in (_frozen, _shared, _defaults, _reserved, _annotations, _components, _instance):
         complaint = check(record, config)
         if complaint:
             return complaint
@@ -149,6 +149,15 @@ def _components(record: Record, config: Any) -> Complaint | None:
         kind = field.metadata.get("component") or field.metadata.get("components")
         if kind and kind not in KINDS:
             return f"has the setting '{field.name}' of the unknown kind '{kind}'", mend_name(kind, KINDS)
+    return None
+
+
+def _instance(record: Record, config: type) -> Complaint | None:
+    try:
+        config()
+    except Exception as error:  # a __post_init__ can raise anything
+        what = f"has the settings {config.__name__}, which cannot be made from their defaults"
+        return f"{what} ({type(error).__name__}: {error})", "the defaults must be settings that work"
     return None
 
 

@@ -64,8 +64,8 @@ def draw_angles(axes: Axes, series: Mapping[str, Series]) -> None:
     """Degrees by block over the training steps; 90 is no agreement at all."""
     for name, each in series.items():
         axes.plot(each.steps, each.values, label=name)
-    axes.axhline(90, color="grey", linestyle=":", linewidth=1)
-    axes.set(xlabel="step", ylabel="degrees", title="angle of each block's update to backprop", ylim=(0, None))
+    axes.axhline(90, color="grey", linestyle=":", linewidth=1, label="no agreement")
+    axes.set(xlabel="step", ylabel="degrees", title="angle of each block's update to backprop", ylim=(-3, None))
     axes.grid(alpha=0.3)
     axes.legend()
 

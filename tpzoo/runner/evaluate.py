@@ -25,7 +25,7 @@ def evaluate(network: Network, loss: Loss, data: Data, split: Split, dtype: torc
     training = network.training
     network.eval()
     totals = Totals()
-    for x, y in zip(split.x.split(batch_size), split.y.split(batch_size), strict=True):
+    for x, y in zip(torch.split(split.x, batch_size), torch.split(split.y, batch_size), strict=True):
         totals.add(network(data.prepare(x, dtype)), y, loss)
     network.train(training)
     return totals.score()

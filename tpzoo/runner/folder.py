@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shlex
@@ -87,11 +86,6 @@ def reopen(path: Path) -> RunFolder:
     if not (path / "config.yaml").is_file():
         raise CheckpointError(f"{path} is not the folder of a run: it holds no config.yaml", "give a run's folder")
     return RunFolder(path)
-
-
-def config_hash(config_yaml: str) -> str:
-    """Twelve hexadecimal digits that a resolved config is known by."""
-    return hashlib.sha256(config_yaml.encode()).hexdigest()[:12]
 
 
 def _claim(path: Path) -> Path:

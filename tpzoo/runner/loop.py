@@ -20,6 +20,7 @@ from tpzoo.runner.build import Built
 from tpzoo.runner.diagnose import name_the_culprit
 from tpzoo.runner.evaluate import Score, Totals, evaluate
 from tpzoo.runner.plan import Phase, make_plan
+from tpzoo.runner.steps import step_function
 
 REPORTS_PER_EPOCH = 20
 
@@ -69,6 +70,7 @@ class Training:
         engine = built.engine
         trains_feedback = engine.learner.trains and bool(engine.backward.trained)
         self.plan = make_plan(experiment.epochs, experiment.feedback_training, trains_feedback)
+        self._step = step_function(engine, built.device, experiment.cuda_graphs)
         self._totals = Totals()
         self._started = time.perf_counter()
         self._stop = False
@@ -136,7 +138,7 @@ class Training:
                 self._log("probe", phase.epoch, self.progress.step + 1, found)
             due.clear()  # a rule may step many times in one batch
 
-        out = self.built.engine.train_batch(x, y, phase.order, observe if due else None)
+        out = self._step(x, y, phase.order, observe if due else None)
         self._totals.add(out, y, self.built.engine.loss)
         self.progress.step += 1
 

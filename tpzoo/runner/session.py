@@ -17,7 +17,7 @@ from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.runner import environment, folder
 from tpzoo.runner.build import Built, build
 from tpzoo.runner.checkpoint import Checkpoints, put_back, weights_of
-from tpzoo.runner.folder import RunFolder
+from tpzoo.runner.folder import RunFolder, Status
 from tpzoo.runner.loop import Training
 from tpzoo.runner.plan import Phase
 from tpzoo.runner.summary import Summary
@@ -91,7 +91,7 @@ class Run:
         done = self.training.progress.phase >= len(self.training.plan)
         if not done:
             self.save(None)
-        status = "done" if done else "interrupted"
+        status: Status = "done" if done else "interrupted"
         summary = self.summary(status)
         self.where.write_summary(summary)
         self.where.set_status(status)

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, make_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 from config_kit import Load, Problems
 from toy_zoo import Conv
+
+from tpzoo import PerName, PluginError, TargetRule, per_block
+from tpzoo.config import Experiment, settings_from, settings_table, to_plain
+from tpzoo.plugin.catalogue import Catalogue
 
 ACCEPTED: list[tuple[str, str, Any]] = [
     ("epochs=3", "epochs", 3),
@@ -29,9 +37,9 @@ ACCEPTED: list[tuple[str, str, Any]] = [
     ("optimizer.forward.train=[fc1, 08]", "optimizer.forward.settings.train", ("fc1", "08")),
     ("optimizer.forward.clip=1", "optimizer.forward.settings.clip", 1.0),
     ("optimizer.forward.lr=1", "optimizer.forward.settings.lr.value", 1.0),
-    ("optimizer.forward.lr=[1, 2e-3]", "optimizer.forward.settings.lr.value", [1.0, 2e-3]),
+    ("optimizer.forward.lr=[1, 2e-3]", "optimizer.forward.settings.lr.value", (1.0, 2e-3)),
     ("optimizer.forward.lr={'*': 1, fc1: 2}", "optimizer.forward.settings.lr.value", {"*": 1.0, "fc1": 2.0}),
-    ("feedback_training.iterations=[20, 30]", "feedback_training.iterations.value", [20, 30]),
+    ("feedback_training.iterations=[20, 30]", "feedback_training.iterations.value", (20, 30)),
     ("device=cuda:1", "device", "cuda:1"),
 ]
 
@@ -68,21 +76,21 @@ REFUSED = [
     ("rule.low=5", "low (5.0) is above high (1.0) (swap them)"),
     ("output.step_size=0", "must be above 0, got 0.0"),
     ("architecture.hidden=[5, 0]", "must be at least 1, got 0"),
-    ("architecture.hidden=[5, x]", "expected a list of whole numbers, got a list of 2."),
+    ("architecture.hidden=[5, x]", "architecture.hidden=[5, x]: expected a whole number, got 'x'."),
     ("architecture.hidden=5", "expected a list of whole numbers, got 5."),
     ("architecture.activation=tahn", "must be one of tanh, relu, elu, got 'tahn'. Did you mean 'tanh'?"),
     ("architecture.dropout={fc1: 1}", "must be below 1, got 1.0"),
     ("optimizer.forward.betas=[0.5]", "expected a list of 2 numbers, got a list of 1."),
     ("optimizer.forward.betas=[0.5, 1]", "must be below 1, got 1.0"),
     ("optimizer.forward.lr=x", "expected a number, a list of them, or {pattern: value}, got 'x'."),
-    ("optimizer.forward.lr={fc1: x}", "expected a number, a list of them, or {pattern: value}, got a mapping."),
+    ("optimizer.forward.lr={fc1: x}", "expected a number, got 'x'."),
     ("optimizer.forward.lr=[1, 0]", "must be above 0, got 0.0"),
-    ("optimizer.forward=", "expected the name of a optimizer"),
+    ("optimizer.forward=", "expected one optimizer by name"),
     ("optimizer=adam", "expected a mapping with any of forward, feedback"),
     ("probes=3", "expected a mapping from probe to its settings"),
-    ("rule=[a]", "expected the name of a rule"),
+    ("rule=[a]", "expected one rule by name"),
     ("device=gpu", "'gpu' is not allowed here: auto, cpu, cuda or cuda:N"),
-    ("precision=fp16", "must be one of float32, float64, tf32, bfloat16, got 'fp16'."),
+    ("precision=fp16", "must be one of float32, float64, tf32, got 'fp16'."),
     ("feedback_training.order=target_first", "Did you mean 'targets_first'?"),
 ]
 
@@ -117,6 +125,65 @@ def test_lists_of_settings(load_text: Load, problems: Problems) -> None:
         "exp.yaml:6   architecture.layers[2]: expected a mapping, got 3.",
         "4 problems; nothing was run.",
     ]
+
+
+class Shade(Enum):
+    DARK = 1
+    LIGHT = 2
+
+
+@dataclass(frozen=True)
+class Exotic:
+    shade: Shade = Shade.DARK
+    path: Path = Path("a")
+    inner: Conv = field(default_factory=Conv)
+    maybe: Conv | None = None
+    table: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    sizes: Sequence[float] = (1.0,)
+    choice: Literal["a", "b"] = "a"
+    either: bool | float | str = True
+    anything: PerName = per_block(None)  # type: ignore[type-arg]
+    half: float = per_block(0.5)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"shade": "LIGHT"}, Exotic(shade=Shade.LIGHT)),
+        ({"path": "b/c"}, Exotic(path=Path("b/c"))),
+        ({"inner": {"channels": 2}}, Exotic(inner=Conv(2))),
+        ({"maybe": {"channels": 2}}, Exotic(maybe=Conv(2))),
+        ({"maybe": None}, Exotic()),
+        ({"table": {"x": [1, 2]}}, Exotic(table={"x": (1, 2)})),
+        ({"sizes": [1, 2.5]}, Exotic(sizes=(1.0, 2.5))),
+        ({"choice": "b"}, Exotic(choice="b")),
+        ({"either": 1}, Exotic(either=1.0)),
+        ({"either": "x"}, Exotic(either="x")),
+        ({"anything": {"fc1": [1, "x"]}}, Exotic(anything=PerName({"fc1": [1, "x"]}))),
+        ({"half": [1, 2]}, Exotic(half=PerName((1.0, 2.0)))),
+        ({"either": False}, Exotic(either=False)),
+    ],
+)
+def test_further_types(catalogue: Catalogue, values: dict[str, Any], expected: Exotic) -> None:
+    record = TargetRule(name="exotic", summary="s", build=print, config=Exotic)
+    assert settings_from(record, values, catalogue) == expected
+    assert settings_from(record, to_plain(expected), catalogue) == expected
+
+
+def test_an_annotation_that_a_config_cannot_hold_is_the_plugins_error(catalogue: Catalogue) -> None:
+    settings = make_dataclass("Odd", [("call", Callable[[], int], field(default=int))], frozen=True)
+    record = TargetRule(name="odd", summary="s", build=print, config=settings)
+    with pytest.raises(PluginError, match="which a config cannot hold"):
+        settings_from(record, {"call": "int"}, catalogue)
+
+
+def test_settings_in_words(catalogue: Catalogue) -> None:
+    rows = {row.name: row for row in settings_table(catalogue.find("optimizer", "adam").record)}
+    lr, schedule = rows["lr"], rows["schedule"]
+    assert (lr.type, lr.default, lr.limits) == ("a number, a list of them, or {pattern: value}", 1e-3, "above 0")
+    assert (schedule.type, schedule.default) == ("one schedule", "constant")
+    assert {row.name: row.limits for row in settings_table(Experiment)}["feedback_training.order"].startswith("one of ")
+    assert settings_table(catalogue.find("rule", "bp").record) == []
 
 
 def test_free_options_keep_their_yaml_types(load_text: Load) -> None:

@@ -17,7 +17,7 @@ def play(terminal: bool, progress: bool = True, resumed: int | None = None) -> s
     text = io.StringIO()
     logger = ConsoleLogger(Console(file=text, force_terminal=terminal, width=120), progress)
     seconds = 10.0 if resumed else 0.0
-    logger.start(RunInfo("demo [run]", None, "", epochs=12, steps_per_epoch=10, resumed=resumed, seconds=seconds))
+    logger.start(RunInfo("demo [run]", None, "", epochs=12, steps_per_epoch=10, resumed=resumed, seconds=seconds), {})
     logger.log(LogRecord("step", 3, 25, {"train_loss": 0.777}, seconds + 1))
     logger.log(LogRecord("epoch", 3, 30, EPOCH, seconds + 2.5))
     logger.log(LogRecord("epoch", 4, 40, EPOCH, seconds + 6.0))
@@ -50,7 +50,7 @@ def test_a_resumed_run_says_so_and_times_only_its_own_epochs() -> None:
 
 def test_the_base_logger_does_nothing() -> None:
     logger = Logger()
-    logger.start(RunInfo("demo", None, "", 1, 1))
+    logger.start(RunInfo("demo", None, "", 1, 1), {})
     logger.log(LogRecord("step", 1, 1, {}))
     logger.finish({})
 

@@ -16,7 +16,7 @@ from tpzoo.zoo.loggers.csv import CsvLogger
 
 def write_run(folder: Path, angles: bool = True, accuracy: bool = True) -> Path:
     logger = CsvLogger(folder / "metrics.csv")
-    logger.start(RunInfo("demo", folder, "", 3, 10))
+    logger.start(RunInfo("demo", folder, "", 3, 10), {})
     for epoch in (1, 2, 3):
         if angles:
             logger.log(LogRecord("probe", epoch, 10 * epoch - 5, {"bp_angle/fc1": 40.0 - epoch, "bp_angle/fc2": 5.0}))

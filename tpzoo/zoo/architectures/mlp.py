@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from torch import Tensor, nn
@@ -29,7 +30,7 @@ def build(settings: MlpSettings, spec: DataSpec) -> Network:
     """The network for samples and classes (or regression targets) of ``spec``."""
     widths = [math.prod(spec.input_shape), *settings.hidden, spec.output_size]
     blocks: dict[str, Block] = {}
-    for i, (n_in, n_out) in enumerate(zip(widths[:-1], widths[1:], strict=True), start=1):
+    for i, (n_in, n_out) in enumerate(itertools.pairwise(widths), start=1):
         linear = nn.Linear(n_in, n_out, bias=settings.bias)
         initialise(linear, settings.init)
         blocks[f"fc{i}"] = Dense(linear, activation(settings.activation if i < len(widths) - 1 else "linear"))

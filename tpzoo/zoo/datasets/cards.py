@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tpzoo.plugin.hookspecs import hookimpl
-from tpzoo.plugin.records import DataSet, DataSettings, Paper
-from tpzoo.plugin.settings import setting
+from tpzoo import DataSet, DataSettings, Paper, hookimpl, setting
 
 FLIP = "mirror training pictures left to right with probability 1/2"
 CROP = "shift training pictures by up to this many pixels, repeating the edge"
@@ -77,21 +75,21 @@ class NpzSettings(ImageSettings):
 
 MNIST = Paper(
     "Gradient-based learning applied to document recognition",
-    "LeCun, Bottou, Bengio, Haffner",
+    "Yann LeCun, Léon Bottou, Yoshua Bengio, Patrick Haffner",
     1998,
     "Proceedings of the IEEE",
     "https://doi.org/10.1109/5.726791",
 )
 FASHION_MNIST = Paper(
     "Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms",
-    "Xiao, Rasul, Vollgraf",
+    "Han Xiao, Kashif Rasul, Roland Vollgraf",
     2017,
     "arXiv",
     "https://arxiv.org/abs/1708.07747",
 )
 CIFAR = Paper(
     "Learning multiple layers of features from tiny images",
-    "Krizhevsky",
+    "Alex Krizhevsky",
     2009,
     "University of Toronto",
     "https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf",

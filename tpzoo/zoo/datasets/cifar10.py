@@ -6,7 +6,7 @@ deviation, which goes with a larger learning rate), ``half`` that of Meulemans e
 
 from __future__ import annotations
 
-from tpzoo.engine.data import Data
+from tpzoo import Data
 from tpzoo.zoo.datasets.cards import CifarSettings
 from tpzoo.zoo.datasets.vision import HALF, build_images
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tpzoo.engine.data import Data
+from tpzoo import Data
 from tpzoo.zoo.datasets.cards import CifarSettings
 from tpzoo.zoo.datasets.vision import HALF, build_images
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 
-from tpzoo.engine.data import Data, DataSpec, Split, hold_out
+from tpzoo import Data, DataSpec, Split, hold_out
 from tpzoo.zoo.datasets.cards import DigitsSettings
 
 TEST_COUNT = 297

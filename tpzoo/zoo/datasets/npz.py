@@ -14,8 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tpzoo.engine.data import Data, DataSpec, Split, data_folder, hold_out
-from tpzoo.engine.images import Normalise
+from tpzoo import Data, DataSpec, Normalise, Split, data_folder, hold_out
 from tpzoo.errors import DataError, SettingError
 from tpzoo.zoo.datasets.cards import NpzSettings
 from tpzoo.zoo.datasets.vision import HALF, augmentation

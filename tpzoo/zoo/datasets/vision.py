@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tpzoo.engine.data import Data, DataSpec, Split, data_folder, hold_out
-from tpzoo.engine.images import Augment, Normalise
+from tpzoo import Augment, Data, DataSpec, Normalise, Split, data_folder, hold_out
 from tpzoo.errors import DataError
 from tpzoo.zoo.datasets.cards import ImageSettings
 

@@ -20,7 +20,7 @@ class TiedMap(FeedbackMap):
         return at.source.vjp(u)
 
     def difference(self, d: Tensor, at: At) -> Tensor:
-        return self(d, at)
+        return self.forward(d, at)
 
 
 def build(settings: None, network: Network, connect: Connect) -> Feedback:

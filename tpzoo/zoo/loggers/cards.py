@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tpzoo.plugin.hookspecs import hookimpl
-from tpzoo.plugin.records import RunLogger
-from tpzoo.plugin.settings import setting
+from tpzoo import RunLogger, hookimpl, setting
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from tpzoo.engine.logger import Logger, LogRecord, RunInfo
+from tpzoo import Logger, LogRecord, RunInfo
 from tpzoo.zoo.loggers.cards import ConsoleSettings
 
 LABELS = {

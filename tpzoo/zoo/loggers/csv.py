@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tpzoo.engine.logger import Logger, LogRecord, RunInfo
+from tpzoo import Logger, LogRecord, RunInfo
 
 NAME = "metrics.csv"
 COLUMNS = ("event", "epoch", "step", "name", "value", "seconds")
@@ -30,7 +30,8 @@ class CsvLogger(Logger):
         if run.resumed is None or not self.path.exists():
             self.path.write_bytes(_lines([COLUMNS]))
         else:
-            os.truncate(self.path, int(state.get("bytes", self.path.stat().st_size)))
+            length = self.path.stat().st_size
+            os.truncate(self.path, min(length, int(state.get("bytes", length))))  # never longer: that would add zeros
 
     def state(self) -> dict[str, Any]:
         """How long the file is."""
@@ -61,4 +62,3 @@ def _lines(rows: Iterable[Iterable[object]]) -> bytes:
 def _write_all(handle: int, content: bytes) -> None:
     while content:  # a write may take less than it was given, and says that the disk is full only at the next
         content = content[os.write(handle, content) :]
-

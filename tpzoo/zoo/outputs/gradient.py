@@ -1,7 +1,7 @@
 """The output should move down the gradient of each sample's own loss: d_L = -step_size dloss/dh_L.
 
-The gradient is sum-reduced: it does not contain 1 / batch. Meulemans et al.'s eta multiplies the gradient of the mean, so
-their eta is step_size times the batch size.
+The gradient is sum-reduced: it does not contain 1 / batch. Meulemans et al.'s eta multiplies the gradient of the mean,
+so their eta is step_size times the batch size.
 """
 
 from __future__ import annotations

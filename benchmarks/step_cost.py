@@ -1,0 +1,116 @@
+"""The cost of one training step of each recipe, in backpropagation steps of the same network in the same run.
+
+    python benchmarks/step_cost.py [--threads 2] [--device cpu] [--csv FILE] CONFIG...
+
+The first config is the reference. Steps of all configs alternate, so that all meet the same machine; the figure is the
+ratio of medians. Multiply-accumulates are counted beside it: they say what is algorithm and what is overhead. Inputs
+are random and have the shape of the config's data set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from tpzoo.config import load
+from tpzoo.plugin.discovery import load_catalogue
+from tpzoo.runner.build import Built, build
+from tpzoo.runner.steps import step_function
+
+WARM_UP, ROUNDS, STEPS = 5, 40, 5
+
+
+def main() -> None:
+    """Measure, print a table, and write it as CSV if asked to."""
+    words = arguments()
+    torch.set_num_threads(words.threads)
+    steps = {path.stem: prepare(path, words.device) for path in words.configs}
+    seconds = measure({name: step for name, (step, _) in steps.items()}, words.device)
+    reference = next(iter(steps))
+    rows = [row(name, reference, seconds, {name: macs for name, (_, macs) in steps.items()}) for name in steps]
+    header = ["recipe", "milliseconds", f"ratio to {reference}", "million MAC", f"MAC ratio to {reference}"]
+    for line in [header, *rows]:
+        print("  ".join(f"{cell:>20}" for cell in line))
+    if words.csv:
+        write(words.csv, header, rows)
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("configs", nargs="+", type=Path)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--csv", type=Path)
+    return parser.parse_args()
+
+
+def prepare(path: Path, device: str) -> tuple[Callable[[], object], int]:
+    """A function that makes one training step of a config, and the multiply-accumulates of a step."""
+    loaded = load(path, [f"device={device}"], load_catalogue())
+    built = build(loaded.experiment, load_catalogue())
+    x, y = example(built, loaded.experiment.batch_size)
+    order = loaded.experiment.feedback_training.order
+    with FlopCounterMode(display=False) as counter:
+        built.engine.train_batch(x, y, order)
+    step = step_function(built.engine, built.device, loaded.experiment.cuda_graphs)
+    return lambda: step(x, y, order), counter.get_total_flops() // 2
+
+
+def example(built: Built, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """A random batch of the data set's shape."""
+    spec = built.data.spec
+    x = torch.randn(batch, *spec.input_shape, dtype=built.dtype, device=built.device)
+    return x, torch.randint(spec.output_size, (batch,), device=built.device)
+
+
+def measure(steps: dict[str, Callable[[], object]], device: str) -> dict[str, float]:
+    """Median seconds of a step, all configs in turn."""
+    found: dict[str, list[float]] = {name: [] for name in steps}
+    for i in range(WARM_UP + ROUNDS):
+        for name, step in steps.items():
+            seconds = timed(step, device)
+            found[name] += [seconds] if i >= WARM_UP else []
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def timed(step: Callable[[], object], device: str) -> float:
+    """Seconds of one of a few steps in a row."""
+    wait = torch.cuda.synchronize if device.startswith("cuda") else lambda: None
+    wait()
+    start = time.perf_counter()
+    for _ in range(STEPS):
+        step()
+    wait()
+    return (time.perf_counter() - start) / STEPS
+
+
+def row(name: str, reference: str, seconds: dict[str, float], macs: dict[str, int]) -> list[str]:
+    """One line of the table."""
+    return [
+        name,
+        f"{1e3 * seconds[name]:.3f}",
+        f"{seconds[name] / seconds[reference]:.2f}",
+        f"{macs[name] / 1e6:.1f}",
+        f"{macs[name] / macs[reference]:.2f}",
+    ]
+
+
+def write(path: Path, header: list[str], rows: list[list[str]]) -> None:
+    """The table as CSV, with where it was measured."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    where = [f"{device}, {torch.get_num_threads()} threads, torch {torch.__version__}"]
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([[*header, "where"], *([*line, *where] for line in rows)])
+
+
+if __name__ == "__main__":
+    main()

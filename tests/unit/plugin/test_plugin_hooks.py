@@ -1,0 +1,56 @@
+"""Every hook has a complete example that works, and the public face loads no torch."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+import tpzoo
+from tpzoo.plugin import hookspecs
+from tpzoo.plugin.collecting import collect
+from tpzoo.plugin.files import load_file
+from tpzoo.plugin.records import KINDS
+
+
+@pytest.mark.parametrize("hook", hookspecs.HOOKS)
+def test_the_example_of_a_hook_is_a_plugin_that_works(hook: str, tmp_path: Path) -> None:
+    docstring = inspect.getdoc(getattr(hookspecs, hook)) or ""
+    (tmp_path / "mnist.yaml").write_text("rule: dtp\n")
+    plugin = tmp_path / f"{hook}.py"
+    plugin.write_text(dedent(docstring.partition("::\n")[2]))
+    (record,) = collect(load_file(plugin), hook)
+    assert type(record) is hookspecs.HOOKS[hook]
+
+
+def test_there_is_one_hook_for_every_kind_and_every_hook_is_specified() -> None:
+    assert sorted(record.kind for record in hookspecs.HOOKS.values()) == sorted(KINDS)
+    specified = {name for name in vars(hookspecs) if re.match("tpzoo_", name)}
+    assert specified == set(hookspecs.HOOKS)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in tpzoo.__all__ if tpzoo._HOME.get(name, "tpzoo.engine") != "tpzoo.engine"]
+)
+def test_public_names_exist(name: str) -> None:
+    assert getattr(tpzoo, name) is not None and name in dir(tpzoo)
+
+
+def test_all_lists_every_export_and_nothing_else() -> None:
+    assert set(tpzoo.__all__) == {*tpzoo._HOME, "__version__"}
+    with pytest.raises(AttributeError, match="nonsense"):
+        tpzoo.nonsense  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_the_door_loads_no_torch() -> None:
+    code = (
+        "import sys\nfrom tpzoo import TargetRule, hookimpl\nfrom tpzoo.plugin.discovery import load_catalogue\n"
+        "load_catalogue(builtins=('tpzoo.runner.cards',))\n"
+        "heavy = {'torch', 'timm', 'omegaconf', 'numpy'} & set(sys.modules)\nassert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

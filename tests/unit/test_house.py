@@ -1,0 +1,76 @@
+"""The house rules of the tree: who may import whom, what loads torch, and how long a file may grow."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "tpzoo"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# Imports run downwards only: what each package may import of tpzoo, itself and `errors` aside.
+MAY_IMPORT = {
+    "errors": set(),
+    "plugin": {"_version"},
+    "engine": {"plugin.settings"},
+    "config": {"plugin"},
+    "runner": {"plugin", "engine", "config", "_version"},
+    "report": {"plugin", "engine", "config", "runner"},
+    "testing": {"plugin", "engine", "config", "runner"},
+    "cli": {"plugin", "config", "runner", "report", "testing", "recipes", "_version"},
+}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Every tpzoo module that a file imports, without the leading ``tpzoo.``; the public face is ``''``."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "tpzoo":
+            yield node.module.removeprefix("tpzoo").removeprefix(".")
+        if isinstance(node, ast.Import):
+            yield from (alias.name[6:] for alias in node.names if alias.name.startswith("tpzoo."))
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_imports_run_downwards(package: str) -> None:
+    allowed = {*MAY_IMPORT[package], package, "errors"}
+    for path in FILES:
+        if path.relative_to(PACKAGE).with_suffix("").parts[0] != package:
+            continue
+        for module in imported(path):
+            fits = any(module == each or module.startswith(f"{each}.") for each in allowed)
+            assert fits or (not module and package in ("testing", "cli")), f"{path} imports tpzoo.{module}"
+
+
+def test_built_in_animals_use_public_names_only() -> None:
+    for path in (PACKAGE / "zoo").rglob("*.py"):
+        for module in imported(path):
+            assert module == "" or module.split(".")[0] in ("zoo", "errors"), f"{path} imports tpzoo.{module}"
+
+
+def test_nobody_imports_the_zoo() -> None:
+    for path in FILES:
+        if "zoo" not in path.relative_to(PACKAGE).parts:
+            assert not [module for module in imported(path) if module.split(".")[0] == "zoo"], path
+
+
+@pytest.mark.parametrize(
+    "code", ["import tpzoo.errors", "import tpzoo.config", "from tpzoo import TargetRule, hookimpl"]
+)
+def test_loads_no_torch(code: str) -> None:
+    check = f"{code}; import sys; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_the_built_in_catalogue_loads_no_torch() -> None:
+    load = "from tpzoo.plugin.discovery import load_catalogue; load_catalogue()"
+    subprocess.run([sys.executable, "-c", f"{load}; import sys; sys.exit('torch' in sys.modules)"], check=True)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_file_outgrows_a_reader(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= 400

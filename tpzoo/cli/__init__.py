@@ -1,0 +1,49 @@
+"""The command line: one file a verb. Nothing here, and nothing at the top of a verb's file, loads torch."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+from typing import Any
+
+import click
+
+from tpzoo._version import __version__
+from tpzoo.errors import TpzooError
+
+VERBS = ("list", "plugins", "train")
+
+# What the user's machine refuses, not a bug of ours: no space, no quota, no permission, a read-only file system.
+MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+class Verbs(click.Group):
+    """Finds a verb in the module of its name, and turns a user's errors into a message and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"tpzoo.cli.{cmd_name}").command
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TpzooError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except OSError as error:
+            if error.errno not in MACHINE:
+                raise
+            place = f" ({error.filename})" if error.filename else ""
+            click.echo(f"Error: {error.strerror}{place}\n  what was written before is intact", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tpzoo")
+def main() -> None:
+    """Train networks by target propagation: a zoo of methods, each a point in a product of choices."""

@@ -1,0 +1,81 @@
+"""``tpzoo list``: everything that a config can name."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tpzoo.cli.options import open_catalogue, plugin_option
+from tpzoo.cli.table import print_table
+
+if TYPE_CHECKING:
+    from tpzoo.plugin.catalogue import Entry
+
+# The kinds that `list --json` promises to other programs; twins, optimisers and schedules are shown when asked for.
+KINDS = (
+    "architecture",
+    "feedback",
+    "map",
+    "learner",
+    "output",
+    "loss",
+    "rule",
+    "dataset",
+    "probe",
+    "logger",
+    "recipe",
+)
+
+
+@click.command("list")
+@click.argument("kind", required=False)
+@click.argument("pattern", default="*")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of a table.")
+@plugin_option
+def command(kind: str | None, pattern: str, as_json: bool, plugins: tuple[str, ...]) -> None:
+    """Show what a config can name.
+
+    KIND is one of architecture, feedback, map, learner, output, loss, rule, dataset, probe, logger, recipe, optimizer,
+    schedule, twin; PATTERN is a name with wildcards, such as 'cifar*'.
+    """
+    entries = open_catalogue(plugins).entries(kind, pattern)
+    if as_json:
+        chosen = [entry for entry in entries if kind or entry.record.kind in KINDS]
+        click.echo(json.dumps([describe(entry) for entry in chosen], indent=2))
+    elif entries:
+        print_table(("kind", "name", "summary", "paper", "distribution"), rows(entries))
+    else:
+        click.echo(f"nothing matches '{pattern}'", err=True)
+
+
+def describe(entry: Entry) -> dict[str, Any]:
+    """One item of the JSON list: ``kind``, ``name``, ``summary``, ``paper`` (or null) and ``distribution``."""
+    record = entry.record
+    paper = dataclasses.asdict(record.paper) if record.paper else None
+    return {
+        "kind": record.kind,
+        "name": record.name,
+        "summary": record.summary,
+        "paper": paper,
+        "distribution": entry.distribution,
+    }
+
+
+def rows(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
+    """The rows of the table."""
+    return [
+        (entry.record.kind, entry.record.name, entry.record.summary, _cite(entry), entry.distribution)
+        for entry in entries
+    ]
+
+
+def _cite(entry: Entry) -> str:
+    paper = entry.record.paper
+    if paper is None:
+        return ""
+    first, *others = paper.authors.split(",")
+    return f"{first.split()[-1]}{' et al.' if others else ''} {paper.year}"

@@ -1,0 +1,74 @@
+"""``tpzoo train``: run an experiment."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tpzoo.cli.options import plugin_option
+
+if TYPE_CHECKING:
+    from tpzoo.runner.summary import Summary
+
+
+@click.command("train")
+@click.argument("words", nargs=-1, metavar="[CONFIG] [KEY=VALUE]...")
+@click.option("--run-dir", type=click.Path(path_type=Path), help="The run's folder, instead of runs/NAME/TIME-HASH.")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with the run in this folder.")
+@plugin_option
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def command(
+    words: tuple[str, ...], run_dir: Path | None, resume: Path | None, plugins: tuple[str, ...], quiet: bool
+) -> None:
+    """Run the experiment that CONFIG describes, with every KEY=VALUE put over it.
+
+    CONFIG is a YAML file or the name of a recipe that comes with tpzoo. AXIS=NAME selects another component, as in
+    rule=bp or data=mnist; AXIS.SETTING=VALUE changes a setting of one.
+    """
+    config, settings = split(words)
+    if resume is not None and (config is not None or run_dir is not None):
+        raise click.UsageError("--resume takes that run's config and folder: give neither CONFIG nor --run-dir")
+
+    from tpzoo.config import load
+
+    loaded = load(config if resume is None else config_of(resume), settings, plugins=plugins)
+    if not quiet:
+        for notice in loaded.notices:
+            click.echo(notice, err=True)
+
+    from tpzoo.runner import train  # loads torch, which a mistake in the config should not have to wait for
+
+    summary = train(
+        loaded, loaded.catalogue, run_dir=run_dir, resume=resume, quiet=quiet, command=["tpzoo", *sys.argv[1:]]
+    )
+    if not quiet:
+        click.echo(describe(summary))
+    if summary.status != "done":
+        sys.exit(1)
+
+
+def split(words: tuple[str, ...]) -> tuple[Path | None, tuple[str, ...]]:
+    """The config and the words: what comes first and has no ``=``, or is a file, is the config."""
+    from tpzoo.recipes import find_recipe
+
+    if words and ("=" not in words[0] or Path(words[0]).is_file()):
+        return find_recipe(words[0]), words[1:]
+    return None, words
+
+
+def config_of(folder: Path) -> Path:
+    """The resolved config of the run in ``folder``."""
+    from tpzoo.runner.folder import reopen
+
+    return reopen(folder).path / "config.yaml"
+
+
+def describe(summary: Summary) -> str:
+    """One line that says how the run ended."""
+    figure = "" if summary.test_loss is None else f", test loss {summary.test_loss:.4f}"
+    if summary.test_accuracy is not None:
+        figure = f", test accuracy {100 * summary.test_accuracy:.2f} %"
+    return f"{summary.status}: {summary.epochs} epochs, {summary.steps} steps{figure}, {summary.seconds:.1f} s"
