@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -27,3 +28,12 @@ def open_catalogue(plugins: tuple[str, ...]) -> Catalogue:
         if failure.error is not None:
             click.echo(f"Warning: {failure.error.what} (see tpzoo plugins)", err=True)
     return catalogue
+
+
+def split(words: tuple[str, ...]) -> tuple[Path | None, tuple[str, ...]]:
+    """The config and the words: what comes first and has no ``=``, or is a file, is the config."""
+    from tpzoo.recipes import find_recipe
+
+    if words and ("=" not in words[0] or Path(words[0]).is_file()):
+        return find_recipe(words[0]), words[1:]
+    return None, words
