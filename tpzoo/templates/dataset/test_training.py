@@ -5,7 +5,14 @@ from pathlib import Path
 from tpzoo.config import load
 from tpzoo.runner import train
 
-WORDS = ["epochs=20", "batch_size=32", "optimizer.forward.lr=3e-3", "rule=bp", "data=my_entry"]
+WORDS = [
+    "epochs=20",
+    "batch_size=32",
+    "optimizer.forward.lr=3e-3",
+    "architecture.activation=relu",
+    "rule=bp",
+    "data=my_entry",
+]
 
 
 def test_it_can_be_learnt(tmp_path: Path) -> None:
