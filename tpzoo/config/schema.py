@@ -51,7 +51,7 @@ class Experiment:
     precision: str = setting(
         "float32", choices=("float32", "float64", "tf32"), help="number format; tf32: float32 with TF32 matrix products"
     )
-    cuda_graphs: bool = setting(True, help="on a GPU, capture the training step as a CUDA graph")
+    cuda_graphs: bool = setting(False, help="on a GPU, capture the training step as a CUDA graph (experimental)")
     epochs: int = setting(10, minimum=0, help="passes over the training data")
     batch_size: int = setting(128, minimum=1, help="examples in a training step")
     evaluation_batch_size: int = setting(1000, minimum=1, help="examples evaluated at once")

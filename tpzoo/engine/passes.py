@@ -111,9 +111,14 @@ class _Call(nn.Module):
         return self._call()
 
 
-def run_on_copies(block: Block, x: Tensor, parameters: Mapping[str, Tensor] | None = None) -> tuple[Activity, Buffers]:
-    """Run ``block`` with copies of its buffers: the module is untouched, and the moved copies are returned."""
-    buffers = {name: buffer.clone() for name, buffer in block.named_buffers()}
+def run_on_copies(
+    block: Block, x: Tensor, parameters: Mapping[str, Tensor] | None = None, start: Mapping[str, Tensor] | None = None
+) -> tuple[Activity, Buffers]:
+    """Run ``block`` with copies of its buffers: the module is untouched, and the moved copies are returned.
+
+    ``start`` takes the place of the module's own buffers.
+    """
+    buffers = {name: buffer.clone() for name, buffer in (start or dict(block.named_buffers())).items()}
     if not buffers and parameters is None:
         return block.run(x), buffers
     state = {f"block.{name}": value for name, value in {**buffers, **(parameters or {})}.items()}
@@ -176,8 +181,11 @@ def _grad(
 ) -> dict[str, Tensor]:
     if not outputs or not parameters:
         return {}
-    found = torch.autograd.grad(outputs, list(parameters.values()), cotangents, retain_graph=True, allow_unused=True)
-    return {name: gradient for name, gradient in zip(parameters, found, strict=True) if gradient is not None}
+    # A parameter that cancels (a bias in a difference) has the gradient zero, as by subtraction and as by torch.func.
+    found = torch.autograd.grad(
+        outputs, list(parameters.values()), cotangents, retain_graph=True, allow_unused=True, materialize_grads=True
+    )
+    return dict(zip(parameters, found, strict=True))
 
 
 class FunctionalGraph:
