@@ -41,6 +41,7 @@ BUILTINS: tuple[str, ...] = (
     "tpzoo.zoo.probes.cards",
     "tpzoo.zoo.loggers.cards",
     "tpzoo.runner.cards",
+    "tpzoo.recipes",
 )
 """The modules that tpzoo itself registers, through the same hooks as any plugin."""
 
