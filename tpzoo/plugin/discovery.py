@@ -84,9 +84,11 @@ def of_target(catalogue: Catalogue, target: str) -> tuple[Catalogue, list[Plugin
         target: a distribution, an entry as ``tpzoo plugins`` shows it, a file, or a module. If it is none of them, no
             plugin is returned.
     """
-    if is_file(target) or _is_module(target):
+    found = [plugin for plugin in catalogue.plugins if _answers_to(plugin, target)]
+    if not found and (is_file(target) or _is_module(target)):
         catalogue = with_plugins(catalogue, [target])
-    return catalogue, [plugin for plugin in catalogue.plugins if _answers_to(plugin, target)]
+        found = [plugin for plugin in catalogue.plugins if _answers_to(plugin, target)]
+    return catalogue, found
 
 
 def _answers_to(plugin: PluginInfo, target: str) -> bool:
