@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tpzoo.cli.options import plugin_option
+from tpzoo.cli.options import config_path, plugin_option
 from tpzoo.errors import PluginError, TpzooError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def command(targets: tuple[str, ...], plugins: tuple[str, ...]) -> None:
 def outcome(target: str, plugins: tuple[str, ...]) -> int:
     """Check one target, say what was found, and return its exit code."""
     try:
-        config = as_config(target)
+        config = as_config(target, plugins)
         return check_plugin(target, plugins) if config is None else check_config(config, plugins)
     except TpzooError as error:
         click.echo(f"{target}: failed", err=True)
@@ -42,11 +42,9 @@ def outcome(target: str, plugins: tuple[str, ...]) -> int:
         return error.exit_code
 
 
-def as_config(target: str) -> Path | None:
+def as_config(target: str, plugins: tuple[str, ...]) -> Path | None:
     """The config that ``target`` names, or None if it must be a plugin."""
-    from tpzoo.recipes import find_recipe
-
-    path = find_recipe(target)
+    path = config_path(target, plugins)
     is_yaml = path.suffix in (".yaml", ".yml")
     return path if is_yaml or (path.is_file() and path.suffix != ".py") else None
 

@@ -49,7 +49,7 @@ def of_config(words: tuple[str, ...], plugins: tuple[str, ...]) -> Iterable[Reco
     """The components that a config chooses, and the recipe that it is."""
     from tpzoo.config import load
 
-    config, settings = split(words)
+    config, settings = split(words, plugins)
     loaded = load(config, settings, plugins=plugins)
     recipes = (entry.record for entry in loaded.catalogue.entries("recipe"))
     own = [record for record in recipes if config and _is_same(record, config)]

@@ -43,7 +43,7 @@ def show_config(words: tuple[str, ...], origins: bool, plugins: tuple[str, ...])
     """Print the resolved config; what was decided for the user goes to the standard error."""
     from tpzoo.config import annotated_yaml, load
 
-    config, settings = split(words)
+    config, settings = split(words, plugins)
     loaded = load(config, settings, plugins=plugins)
     for notice in loaded.notices:
         click.echo(notice, err=True)

@@ -28,7 +28,7 @@ def command(
     CONFIG is a YAML file or the name of a recipe that comes with tpzoo. AXIS=NAME selects another component, as in
     rule=bp or data=mnist; AXIS.SETTING=VALUE changes a setting of one.
     """
-    config, settings = split(words)
+    config, settings = split(words, plugins)
     if resume is not None and (config is not None or run_dir is not None):
         raise click.UsageError("--resume takes that run's config and folder: give neither CONFIG nor --run-dir")
 
