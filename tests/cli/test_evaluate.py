@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.command import assert_message, tpzoo
+from tests.helpers.command import assert_message, inside, tpzoo
 
 
 def evaluate(run: Path, *words: str) -> dict[str, Any]:
-    done = tpzoo("evaluate", run, *words, "--json")
+    done = inside("evaluate", run, *words, "--json")
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -63,16 +63,16 @@ def test_a_run_can_be_moved_and_nothing_in_it_changes(run: Path, tmp_path: Path)
 
 
 def test_mistakes_get_a_message(run: Path, tmp_path: Path) -> None:
-    assert_message(tpzoo("evaluate", tmp_path), "not the folder of a run")
-    assert_message(tpzoo("evaluate", run, "--checkpoint", "epoch-7"), "epoch-0007", "epoch-0001, epoch-0002, last")
-    assert_message(tpzoo("evaluate", run, "--split", "tset"), "tset", "validation")
-    assert_message(tpzoo("evaluate", run, "architecture.hidden=[9]"), "belongs to the config")
+    assert_message(inside("evaluate", tmp_path), "not the folder of a run")
+    assert_message(inside("evaluate", run, "--checkpoint", "epoch-7"), "epoch-0007", "epoch-0001, epoch-0002, last")
+    assert_message(inside("evaluate", run, "--split", "tset"), "tset", "validation")
+    assert_message(inside("evaluate", run, "architecture.hidden=[9]"), "belongs to the config")
     damaged = Path(shutil.copytree(run, tmp_path / "damaged"))
     (weights,) = damaged.glob(f"checkpoints/{(damaged / 'checkpoints' / 'last').read_text().strip()}/*.safetensors")
     weights.write_bytes(weights.read_bytes()[:-1])
-    assert_message(tpzoo("evaluate", damaged), "damaged")
+    assert_message(inside("evaluate", damaged), "damaged")
 
 
 def test_a_run_without_validation_says_so(tmp_path: Path) -> None:
-    assert tpzoo("train", "epochs=0", "rule=bp", "--quiet", "--run-dir", tmp_path / "run").returncode == 0
-    assert_message(tpzoo("evaluate", tmp_path / "run", "--split", "validation"), "no checkpoint 'last'")
+    assert inside("train", "epochs=0", "rule=bp", "--quiet", "--run-dir", tmp_path / "run").returncode == 0
+    assert_message(inside("evaluate", tmp_path / "run", "--split", "validation"), "no checkpoint 'last'")
