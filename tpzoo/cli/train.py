@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tpzoo.cli.options import plugin_option
+from tpzoo.cli.options import plugin_option, split
 
 if TYPE_CHECKING:
     from tpzoo.runner.summary import Summary
@@ -28,7 +28,7 @@ def command(
     CONFIG is a YAML file or the name of a recipe that comes with tpzoo. AXIS=NAME selects another component, as in
     rule=bp or data=mnist; AXIS.SETTING=VALUE changes a setting of one.
     """
-    config, settings = split(words)
+    config, settings = split(words, plugins)
     if resume is not None and (config is not None or run_dir is not None):
         raise click.UsageError("--resume takes that run's config and folder: give neither CONFIG nor --run-dir")
 
@@ -48,15 +48,6 @@ def command(
         click.echo(describe(summary))
     if summary.status != "done":
         sys.exit(1)
-
-
-def split(words: tuple[str, ...]) -> tuple[Path | None, tuple[str, ...]]:
-    """The config and the words: what comes first and has no ``=``, or is a file, is the config."""
-    from tpzoo.recipes import find_recipe
-
-    if words and ("=" not in words[0] or Path(words[0]).is_file()):
-        return find_recipe(words[0]), words[1:]
-    return None, words
 
 
 def config_of(folder: Path) -> Path:

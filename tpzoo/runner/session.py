@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -60,13 +60,7 @@ class Run:
         self.loggers = _loggers(loaded, catalogue, where.path, quiet)
         self.training = Training(loaded.experiment, built, list(self.loggers.values()))
         self.checkpoints = Checkpoints(where.path / "checkpoints", loaded.hash)
-        engine = built.engine
-        self._modules: Mapping[str, nn.Module] = {
-            "network": engine.network,
-            "feedback": engine.feedback,
-            "learner": engine.learner,
-            "rule": engine.rule,
-        }
+        self._modules = modules_of(built)
         self._logged: dict[str, Any] = {}
 
     def load(self, label: str = "last") -> None:
@@ -154,6 +148,12 @@ class Run:
     def _finish(self, summary: Summary) -> None:
         for logger in self.loggers.values():
             logger.finish(asdict(summary))
+
+
+def modules_of(built: Built) -> dict[str, nn.Module]:
+    """Everything whose weights a checkpoint holds, by the prefix of their names there."""
+    engine = built.engine
+    return {"network": engine.network, "feedback": engine.feedback, "learner": engine.learner, "rule": engine.rule}
 
 
 def _open_folder(
