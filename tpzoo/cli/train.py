@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tpzoo.cli.options import plugin_option
+from tpzoo.cli.options import plugin_option, split
 
 if TYPE_CHECKING:
     from tpzoo.runner.summary import Summary
@@ -37,7 +37,7 @@ def command(
     Ctrl-C and SIGTERM end the run after the step that is under way, with a checkpoint to resume from; a second one
     ends it at once. Exit codes: 0 the run is done, 1 it failed or was interrupted, 2 nothing was run.
     """
-    config, settings = split(words)
+    config, settings = split(words, plugins)
     if resume is not None and (config is not None or run_dir is not None):
         raise click.UsageError("--resume takes that run's config and folder: give neither CONFIG nor --run-dir")
 
@@ -66,15 +66,6 @@ def command(
         click.echo(describe(summary))
     if summary.status != "done":
         sys.exit(1)
-
-
-def split(words: tuple[str, ...]) -> tuple[Path | None, tuple[str, ...]]:
-    """The config and the words: what comes first and has no ``=``, or is a file, is the config."""
-    from tpzoo.recipes import find_recipe
-
-    if words and ("=" not in words[0] or Path(words[0]).is_file()):
-        return find_recipe(words[0]), words[1:]
-    return None, words
 
 
 def config_of(folder: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -69,15 +69,7 @@ class Run:
         self.loggers = _loggers(loaded, catalogue, where.path, quiet)
         self.training = Training(loaded.experiment, built, list(self.loggers.values()))
         self.checkpoints = Checkpoints(where.path / "checkpoints", loaded.hash)
-        engine = built.engine
-        self._modules: Mapping[str, nn.Module] = {
-            "network": engine.network,
-            "feedback": engine.feedback,
-            "learner": engine.learner,
-            "rule": engine.rule,
-            "loss": engine.loss,
-            "output": engine.output,
-        }
+        self._modules = modules_of(built)
         self._logged: dict[str, Any] = {}
         self._saved_at = time.monotonic()
 
@@ -184,6 +176,19 @@ class Run:
     def _finish(self, summary: Summary) -> None:
         for logger in self.loggers.values():
             logger.finish(asdict(summary))
+
+
+def modules_of(built: Built) -> dict[str, nn.Module]:
+    """Everything whose weights a checkpoint holds, by the prefix of their names there."""
+    engine = built.engine
+    return {
+        "network": engine.network,
+        "feedback": engine.feedback,
+        "learner": engine.learner,
+        "rule": engine.rule,
+        "loss": engine.loss,
+        "output": engine.output,
+    }
 
 
 def _reopen(loaded: LoadedConfig, path: Path) -> RunFolder:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tpzoo.errors import PluginError
-from tpzoo.plugin.catalogue import Catalogue, Entry, normal_name
-from tpzoo.plugin.discovery import is_file, load_catalogue, plugin_key
+from tpzoo.plugin.catalogue import Catalogue, Entry, PluginInfo
+from tpzoo.plugin.discovery import load_catalogue, of_target
 from tpzoo.plugin.records import Record
 from tpzoo.testing.outcome import applies
 
@@ -125,8 +125,6 @@ def check(record: Record, catalogue: Catalogue | None = None, device: str = "cpu
         catalogue: where it finds partners; default: everything that is installed.
         device: where to run.
     """
-    from tpzoo.plugin.catalogue import PluginInfo
-
     partners = catalogue or load_catalogue()
     known = [entry for entry in partners.entries(record.kind) if entry.record is record]
     entry = known[0] if known else Entry(record, PluginInfo(key="unregistered", distribution="unregistered"))
@@ -164,16 +162,11 @@ def checks_of_kind(kind: str) -> tuple[Check, ...]:
 def _entries(plugin: Catalogue | str | Path) -> tuple[Catalogue, list[Entry]]:
     if isinstance(plugin, Catalogue):
         return plugin, plugin.entries()
-    name = str(plugin)
-    catalogue = load_catalogue()
-    if not is_file(name):
-        found = [each for each in catalogue.entries() if normal_name(each.distribution) == normal_name(name)]
-        if found:
-            return catalogue, found
-    catalogue = load_catalogue([name])
-    for info in catalogue.plugins:
-        if info.key == plugin_key(name) or normal_name(info.distribution) == normal_name(name):
-            if info.error:
-                raise info.error
-            return catalogue, [entry for entry in catalogue.entries() if entry.plugin.key == info.key]
-    raise PluginError(f"there is no plugin '{name}'", "name a distribution, a module or a file")
+    catalogue, found = of_target(load_catalogue(), str(plugin))
+    for info in found:
+        if info.error:
+            raise info.error
+    if not found:
+        raise PluginError(f"there is no plugin '{plugin}'", "name a distribution, a module or a file")
+    keys = {info.key for info in found}
+    return catalogue, [entry for entry in catalogue.entries() if entry.plugin.key in keys]
