@@ -11,9 +11,11 @@ import torch
 
 from tests.helpers.runs import catalogue, toy, write_toy_data
 from tpzoo.plugin.compatibility import incompatibilities
+from tpzoo.plugin.matrix import legal_combinations
 from tpzoo.plugin.records import Record
 from tpzoo.runner.build import Built, build
 
+RULES = ("bp", "tp", "dtp")
 AXES = ("architecture", "feedback", "map", "learner", "rule", "output", "loss")
 Combination = dict[str, str]
 
@@ -102,4 +104,9 @@ def test_what_the_catalogue_allows_is_what_can_work() -> None:
     assert not [each for each in found if each[0] == "tied" and each[1] != "none"]
 
 
-RULES = ("bp", "tp", "dtp")
+def test_the_matrix_says_the_same() -> None:
+    """``tpzoo matrix`` enumerates in a way of its own, without architectures and losses."""
+    beside = {"architecture": record("architecture", "mlp"), "data": record("dataset", "npz")}
+    theirs = {tuple(r.name for r in found.values()) for found in legal_combinations(catalogue(), beside)}
+    axes = ("feedback", "map", "learner", "rule", "output")
+    assert theirs == {tuple(found[axis] for axis in axes if axis in found) for found in LEGAL}
