@@ -70,7 +70,7 @@ def first_failure(root: Path, tests: Iterable[str]) -> str:
     )
     if found.returncode == 0:
         return ""
-    match = re.search(r"^(?:FAILED|ERROR) (?:tests/)?(\S+)", found.stdout, re.MULTILINE)
+    match = re.search(r"^(?:FAILED|ERROR) (?:tests/)?(.+?)(?: - .*)?$", found.stdout, re.MULTILINE)
     if found.returncode != 1 or match is None:
         raise RuntimeError(f"the tests did not run:\n{found.stdout[-2000:]}{found.stderr[-2000:]}")
     return match[1]
