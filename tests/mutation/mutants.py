@@ -332,7 +332,7 @@ RUNNER = (
         "runner/checkpoint.py",
         "while found in names:",
         "while False:",
-        "faults/test_damage.py",
+        "unit/runner/test_checkpoint.py",
     ),
 )
 
