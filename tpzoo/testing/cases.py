@@ -30,10 +30,12 @@ MODULES = {
     "dataset": "tpzoo.testing.datasets",
     "probe": "tpzoo.testing.probes",
     "logger": "tpzoo.testing.loggers",
+    "optimizer": "tpzoo.testing.optimizers",
+    "schedule": "tpzoo.testing.optimizers",
 }
 """Where the checks of every kind are: in the tuple ``CHECKS``, or ``OUTPUTS`` and the like where kinds share a file."""
 
-TUPLES = {"output": "OUTPUTS", "loss": "LOSSES"}
+TUPLES = {"output": "OUTPUTS", "loss": "LOSSES", "optimizer": "OPTIMIZERS", "schedule": "SCHEDULES"}
 
 
 @dataclass(frozen=True)

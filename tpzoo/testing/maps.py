@@ -51,9 +51,11 @@ class Wire:
 
 
 def networks(record: Record, stage: Stage, dtype: torch.dtype) -> Iterator[tuple[Cast, Network]]:
-    """On every built-in path the partner architecture, and a toy network of pictures."""
+    """On every built-in path the built-in architectures, and a toy network of pictures."""
+    built_in = [entry.record for entry in stage.catalogue.entries("architecture") if entry.distribution == "tpzoo"]
     for cast in stage.casts_by_path(record):
-        yield cast, stage.network(cast.architecture, dtype)
+        for architecture in dict.fromkeys([cast.architecture, *built_in]):
+            yield cast, stage.network(architecture, dtype)
         with seeded(0):
             pictures = picture_network()
         yield cast, pictures.to(device=stage.device, dtype=dtype)

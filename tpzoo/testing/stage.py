@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import inspect
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,10 +15,25 @@ from typing import Any
 import torch
 from torch import nn
 
-from tpzoo.engine import DataSpec, Engine, Feedback, Group, Learner, Loss, Network, Output, Rule, Streams, connector
+from tpzoo.engine import (
+    Connect,
+    DataSpec,
+    Ends,
+    Engine,
+    Feedback,
+    FeedbackMap,
+    Group,
+    Learner,
+    Loss,
+    Network,
+    Output,
+    Rule,
+    Streams,
+    connector,
+)
 from tpzoo.engine.step import Iterations
 from tpzoo.plugin.catalogue import Catalogue
-from tpzoo.plugin.compatibility import incompatibilities
+from tpzoo.plugin.compatibility import provided, required
 from tpzoo.plugin.records import FeedbackPath, Record
 from tpzoo.plugin.settings import Component, PerName
 from tpzoo.testing.outcome import ConformanceError
@@ -109,9 +125,24 @@ class Stage:
                 raise ConformanceError(f"path '{record.name}' connects wires but has no setting 'map'")
             return self.make(map_record, ends, seed=seed + len(ends.name), names=[ends.name])
 
-        made: Feedback = self.make(record, network, connector(network, make_map), seed=seed, smallest=smallest)
+        made: Feedback = self.make(record, network, self.connector(network, make_map), seed=seed, smallest=smallest)
         like = next(network.parameters())
         return made.to(device=like.device, dtype=like.dtype)
+
+    def connector(self, network: Network, make_map: Callable[[Ends], FeedbackMap]) -> Connect:
+        """What a feedback path is given to connect its wires; map forms that mirror a block get twins."""
+        takes_twins = "make_twin" in inspect.signature(connector).parameters
+        options: dict[str, Any] = {"make_twin": self.twin} if takes_twins else {}
+        return connector(network, make_map, **options)
+
+    def twin(self, layer: nn.Module, shape_in: tuple[int, ...], shape_out: tuple[int, ...], settings: Any) -> Any:
+        """The twin of a layer, by its type; inner layers are looked up in the same way."""
+        ends = importlib.import_module("tpzoo.engine.twin").TwinEnds
+        record = self.catalogue.twin(type(layer))
+        return record.builder()(layer, ends(shape_in, shape_out, partial(self._inner, settings), settings))
+
+    def _inner(self, settings: Any, layer: nn.Module, before: tuple[int, ...], after: tuple[int, ...]) -> Any:
+        return self.twin(layer, before, after, settings)
 
     def parts(
         self, cast: Cast, dtype: torch.dtype = torch.float64, seed: int = 0, network: Network | None = None
@@ -171,7 +202,7 @@ class Stage:
             if map_record is not None and own is None:
                 continue
             cast = Cast(map=map_record or own, **parts)
-            if not incompatibilities(_places(cast), self.catalogue):
+            if _fits(cast):
                 yield cast
 
     def casts_by_path(self, record: Record) -> list[Cast]:
@@ -238,6 +269,12 @@ def _descent(parameters: list[nn.Parameter], rate: float) -> torch.optim.Optimiz
     return descent(parameters) if parameters else None
 
 
-def _places(cast: Cast) -> dict[str, Record]:
-    places = {"data": DATA, **{kind: getattr(cast, kind) for kind in PREFERRED}}
-    return {**places, **({"feedback.map": cast.map} if cast.map is not None else {})}
+def _fits(cast: Cast) -> bool:
+    """Whether everything that one of them requires is provided by another."""
+    records = [DATA, *(getattr(cast, field.name) for field in dataclasses.fields(cast))]
+    chosen = [record for record in records if record is not None]
+    return all(
+        any(capability in provided(other) for other in chosen if other is not record)
+        for record in chosen
+        for capability in required(record)
+    )
