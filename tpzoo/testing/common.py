@@ -17,9 +17,10 @@ from tpzoo.errors import DataError, SettingError
 from tpzoo.plugin.catalogue import Entry
 from tpzoo.plugin.records import Record
 from tpzoo.plugin.validation import complaint_about
+from tpzoo.testing.casting import HAS_CONFIG
 from tpzoo.testing.optimizers import optimizer, weights
 from tpzoo.testing.outcome import only_if, require, skip
-from tpzoo.testing.stage import HAS_CONFIG, Stage
+from tpzoo.testing.stage import Stage
 from tpzoo.testing.watching import global_generators_rest
 
 NOT_BUILT = ("recipe", "twin")

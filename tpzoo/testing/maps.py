@@ -12,8 +12,9 @@ from torch import Tensor
 from tpzoo.engine import At, Edge, Feedback, FeedbackMap, Network, Trace, angle, source_activation
 from tpzoo.errors import TpzooError
 from tpzoo.plugin.records import Record
+from tpzoo.testing.casting import Cast
 from tpzoo.testing.outcome import if_provided, require
-from tpzoo.testing.stage import Cast, Stage, seeded
+from tpzoo.testing.stage import Stage, seeded
 from tpzoo.testing.toys import picture_network, toy_batch
 from tpzoo.testing.watching import (
     alike,
