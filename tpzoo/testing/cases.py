@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tpzoo.errors import PluginError
-from tpzoo.plugin.catalogue import Catalogue, Entry, PluginInfo, normal_name
-from tpzoo.plugin.discovery import is_file, load_catalogue, plugin_key, with_plugins
+from tpzoo.plugin.catalogue import Catalogue, Entry, PluginInfo
+from tpzoo.plugin.discovery import load_catalogue, of_target
 from tpzoo.plugin.records import Record
 from tpzoo.testing.outcome import applies
 
@@ -161,25 +161,11 @@ def checks_of_kind(kind: str) -> tuple[Check, ...]:
 def _entries(plugin: Catalogue | str | Path) -> tuple[Catalogue, list[Entry]]:
     if isinstance(plugin, Catalogue):
         return plugin, plugin.entries()
-    catalogue = load_catalogue()
-    found = _named(catalogue, str(plugin))
-    if not found:
-        catalogue = with_plugins(catalogue, [str(plugin)])
-        found = _named(catalogue, str(plugin))
+    catalogue, found = of_target(load_catalogue(), str(plugin))
     for info in found:
         if info.error:
             raise info.error
     if not found:
         raise PluginError(f"there is no plugin '{plugin}'", "name a distribution, a module or a file")
-    return catalogue, [entry for entry in catalogue.entries() if entry.plugin in found]
-
-
-def _named(catalogue: Catalogue, name: str) -> list[PluginInfo]:
-    keys = (name, plugin_key(name))
-    return [
-        info
-        for info in catalogue.plugins
-        if info.key in keys
-        or info.source.partition(":")[0] == name
-        or (not is_file(name) and normal_name(info.distribution) == normal_name(name))
-    ]
+    keys = {info.key for info in found}
+    return catalogue, [entry for entry in catalogue.entries() if entry.plugin.key in keys]
