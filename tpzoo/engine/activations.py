@@ -65,9 +65,10 @@ class Elu(Activation):
 
     def difference(self, a: Tensor, d: Tensor) -> Tensor:
         moved = a + d
-        # The clamp keeps the branch that is not taken finite, and with it its gradient.
-        upper = torch.maximum(a, moved).clamp(max=0).exp()
-        below = torch.where(d > 0, -upper, upper) * (-d.abs()).expm1()
+        # The clamps keep the branch that is not taken finite, and with it its gradient.
+        falling = a.clamp(max=0).exp() * d.clamp(max=0).expm1()
+        rising = -moved.clamp(max=0).exp() * (-d).clamp(max=0).expm1()
+        below = torch.where(d > 0, rising, falling)
         across = F.elu(moved) - F.elu(a)
         return torch.where((a > 0) & (moved > 0), d, torch.where((a <= 0) & (moved <= 0), below, across))
 
