@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tpzoo.engine import BACKENDS, Network
+from tpzoo.engine import BACKENDS, Network, Pass
 from tpzoo.plugin.records import Record
 from tpzoo.testing.outcome import if_provided, require
 from tpzoo.testing.stage import Stage
@@ -70,10 +70,24 @@ def blocks_keep_nothing(record: Record, stage: Stage) -> None:
     for node in network.nodes:
         again = network.run_at(node.name, first[node.name].input).out
         require(same(again, first[node.name].out), f"'{node.name}' gives another output after another batch")
+        _without_the_others(network, node.block, first[node.name])
     tensors = [p for block in network.blocks.values() for p in block.parameters()]
     require(len(tensors) == len({id(p) for p in tensors}), "two blocks share a weight: use one block for several nodes")
     outside = {id(p) for p in network.parameters()} - {id(p) for p in tensors}
     require(not outside, "the network has weights outside of its blocks, which nothing would train")
+
+
+def _without_the_others(network: Network, block: str, made: Pass) -> None:
+    """The pass again, while all weights of other blocks are different ones."""
+    others = [p for name, each in network.blocks.items() if name != block for p in each.parameters()]
+    with torch.no_grad():
+        kept = [p.clone() for p in others]
+        for p in others:
+            p.add_(0.1)
+        again = network.run_at(made.name, made.input).out
+        for p, value in zip(others, kept, strict=True):
+            p.copy_(value)
+    require(same(again, made.out), f"'{made.name}' uses weights of other blocks, which its updates would not reach")
 
 
 def batch_sizes(record: Record, stage: Stage) -> None:

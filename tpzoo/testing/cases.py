@@ -125,8 +125,6 @@ def check(record: Record, catalogue: Catalogue | None = None, device: str = "cpu
         catalogue: where it finds partners; default: everything that is installed.
         device: where to run.
     """
-    from tpzoo.plugin.catalogue import PluginInfo
-
     partners = catalogue or load_catalogue()
     known = [entry for entry in partners.entries(record.kind) if entry.record is record]
     entry = known[0] if known else Entry(record, PluginInfo(key="unregistered", distribution="unregistered"))

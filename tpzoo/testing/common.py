@@ -16,6 +16,7 @@ import torch
 from tpzoo.errors import DataError, SettingError
 from tpzoo.plugin.catalogue import Entry
 from tpzoo.plugin.records import Record
+from tpzoo.plugin.settings import PerName
 from tpzoo.plugin.validation import complaint_about
 from tpzoo.testing.outcome import only_if, require, skip
 from tpzoo.testing.stage import HAS_CONFIG, Stage
@@ -127,7 +128,9 @@ def _logger(record: Record, stage: Stage, smallest: bool) -> Any:
 
 
 def _optimizer(record: Record, stage: Stage, smallest: bool) -> Any:
-    group = {"params": [torch.nn.Parameter(torch.zeros(3))], "name": "fc1", "lr": 0.1, "weight_decay": 0.0}
+    settings = vars(stage.settings(record, smallest))
+    per_name = {key: value.resolve(["fc1"])["fc1"] for key, value in settings.items() if isinstance(value, PerName)}
+    group = {"params": [torch.nn.Parameter(torch.zeros(3))], "name": "fc1", **per_name}
     return stage.make(record, [group], smallest=smallest, names=["fc1"])
 
 

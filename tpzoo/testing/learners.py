@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -122,8 +123,8 @@ def noise_is_all_that_is_random(record: Record, stage: Stage) -> None:
             require(repeated, f"the noise of '{edge.name}' is another although the draw is the same")
             first, second = (parts.learner.loss(edge, trace, parts.feedback, one).detach() for _ in range(2))
             require(same(first, second), f"the loss of '{edge.name}' is another although the noise is the same")
-        for one, two in zip(scene.gradients(), scene.gradients(), strict=True):
-            moved = [name for name in one if not same(one[name], two[name])]
+        for found, repeat in zip(scene.gradients(), scene.gradients(), strict=True):
+            moved = [name for name in found if not same(found[name], repeat[name])]
             require(not moved, f"gradients of {', '.join(moved)} are others although the noise is the same")
 
 
@@ -178,7 +179,7 @@ def capturable(record: Record, stage: Stage) -> None:
         x, y = (mode.from_tensor(value) for value in toy_batch(parts.network))
         fake(mode, *parts.modules)
         engine = _silent(stage.engine(parts))
-        require_capturable("a feedback step", mode, lambda engine=engine, x=x, y=y: engine.train_batch(x, y))
+        require_capturable("a feedback step", mode, partial(engine.train_batch, x, y))
 
 
 def global_generator(record: Record, stage: Stage) -> None:

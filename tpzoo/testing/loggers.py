@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tpzoo.engine import Logger, LogRecord, RunInfo
 from tpzoo.plugin.records import Record
@@ -21,16 +23,26 @@ def record_of(step: int, event: str = "step") -> LogRecord:
     return LogRecord(event, 1 + (step - 1) // 2, step, values, float(step))
 
 
-def run(logger: Logger, folder: Path | None, steps: range, resumed: int | None = None, finish: bool = True) -> None:
-    """Two epochs of two steps, or a part of them."""
-    logger.start(RunInfo("kit", folder, "name: kit\n", 2, 2, resumed=resumed, seconds=float(resumed or 0)))
+def run(
+    logger: Logger,
+    folder: Path | None,
+    steps: range,
+    resumed: tuple[int, Mapping[str, Any]] | None = None,
+    finish: bool = True,
+) -> dict[int, dict[str, Any]]:
+    """Two epochs of two steps, or a part of them; returns the logger's state after each step."""
+    step, state = resumed or (None, {})
+    logger.start(RunInfo("kit", folder, "name: kit\n", 2, 2, resumed=step, seconds=float(step or 0)), state)
+    states = {}
     for step in steps:
         logger.log(record_of(step))
         logger.log(record_of(step, "probe"))
         if step % 2 == 0:
             logger.log(record_of(step, "epoch"))
+        states[step] = logger.state()
     if finish:
         logger.finish(SUMMARY)
+    return states
 
 
 def whole_run(record: Record, stage: Stage) -> None:
@@ -47,8 +59,7 @@ def state_is_plain(record: Record, stage: Stage) -> None:
     """What a checkpoint keeps of a logger is plain: it survives JSON."""
     with tempfile.TemporaryDirectory() as name:
         logger = stage.make(record, Path(name))
-        run(logger, Path(name), range(1, 3), finish=False)
-        state = logger.state()
+        state = run(logger, Path(name), range(1, 3), finish=False)[2]
         require(isinstance(state, dict), f"state is a {type(state).__name__}, not a dict")
         try:
             again = json.loads(json.dumps(state))
@@ -65,8 +76,8 @@ def resumes(record: Record, stage: Stage) -> None:
         for folder in (whole, broken):
             folder.mkdir()
         run(stage.make(record, whole), whole, range(1, 5))
-        run(stage.make(record, broken), broken, range(1, 4), finish=False)
-        run(stage.make(record, broken), broken, range(3, 5), resumed=2)
+        states = run(stage.make(record, broken), broken, range(1, 4), finish=False)
+        run(stage.make(record, broken), broken, range(3, 5), resumed=(2, states[2]))
         for path in sorted(whole.rglob("*.csv")):
             other = broken / path.relative_to(whole)
             same = other.exists() and other.read_text() == path.read_text()

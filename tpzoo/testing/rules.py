@@ -54,9 +54,12 @@ def null(record: Record, stage: Stage) -> None:
     """An output that should not move, of a loss that nothing changes, gives updates that are exactly zero."""
     parts, _ = built(record, stage)
     parts.loss, parts.output = FlatLoss(), Still()
+    before = state(parts.network.blocks)
     for gradients in recorded_step(stage.engine(parts)):
         for name, value in gradients.items():
             require((value == 0).all(), f"the update of {name} is not zero although the output should stay")
+    moved = changed(before, state(parts.network.blocks))
+    require(not moved, f"{', '.join(moved)} moved although every update is zero")
 
 
 @if_provided("tied_oracle")

@@ -7,7 +7,7 @@ import importlib.util
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -199,11 +199,6 @@ class Stage:
         return self.find("map", chosen.name) if isinstance(chosen, Component) else None
 
 
-def with_partner(cast: Cast, **parts: Record) -> Cast:
-    """``cast`` with some entries exchanged."""
-    return replace(cast, **parts)
-
-
 def settings_of(record: Record, values: Mapping[str, Any], catalogue: Catalogue) -> Any:
     """Settings as the config makes them; without OmegaConf, the dataclass with ``values`` as they are."""
     if HAS_CONFIG:
@@ -214,12 +209,10 @@ def settings_of(record: Record, values: Mapping[str, Any], catalogue: Catalogue)
     if cls is None:
         return None
     plain = cls()
+    wrappers = {name: type(getattr(plain, name)) for name in values}
     wrapped = {
-        name: PerName(value) if isinstance(getattr(plain, name), PerName) else value for name, value in values.items()
-    }
-    wrapped = {
-        name: Component(value) if isinstance(getattr(plain, name), Component) else value
-        for name, value in wrapped.items()
+        name: wrappers[name](value) if wrappers[name] in (PerName, Component) else value
+        for name, value in values.items()
     }
     return dataclasses.replace(plain, **wrapped)
 

@@ -70,10 +70,10 @@ def global_generators_rest(what: str) -> Iterator[None]:
 
 def _generators() -> dict[str, Any]:
     cuda = [each.tolist() for each in torch.cuda.get_rng_state_all()] if torch.cuda.is_available() else []
-    kind, keys, *rest = numpy.random.get_state()  # type: ignore[misc]
+    numbers: Any = numpy.random.get_state(legacy=False)
     return {
         "torch": (torch.get_rng_state().tolist(), cuda),
-        "numpy": (kind, keys.tolist(), *rest),  # type: ignore[union-attr]
+        "numpy": str(numbers["state"]["key"].tolist()) + str(numbers["state"]["pos"]),
         "Python": random.getstate(),
     }
 
