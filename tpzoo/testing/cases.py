@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tpzoo.errors import PluginError
-from tpzoo.plugin.catalogue import Catalogue, Entry
+from tpzoo.plugin.catalogue import Catalogue, Entry, PluginInfo
 from tpzoo.plugin.discovery import load_catalogue, of_target
 from tpzoo.plugin.records import Record
 from tpzoo.testing.outcome import applies
