@@ -13,8 +13,9 @@ from tpzoo.errors import TpzooError
 
 VERBS = ("train", "evaluate", "list", "show", "plugins", "check", "matrix", "new-plugin", "cite")
 
-# What the user's machine refuses, not a bug of ours: no space, no quota, no permission, a read-only file system.
-MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+# What the user's machine refuses, not a bug of ours: no space, no quota, a limit on files, no permission, a read-only
+# file system, a failing disk.
+MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
 
 
 class Verbs(click.Group):
