@@ -10,11 +10,10 @@ import pytest
 import torch
 
 from tests.helpers.runs import catalogue, toy, write_toy_data
-from tpzoo.plugin.compatibility import incompatibilities
+from tpzoo.plugin.matrix import legal_combinations
 from tpzoo.plugin.records import Record
 from tpzoo.runner.build import Built, build
 
-AXES = ("architecture", "feedback", "map", "learner", "rule", "output", "loss")
 Combination = dict[str, str]
 
 
@@ -27,23 +26,14 @@ def record(kind: str, name: str) -> Record:
     return catalogue().find(kind, name).record
 
 
-def takes_a_map(feedback: str) -> bool:
-    settings = record("feedback", feedback).config
-    return settings is not None and "map" in settings.__dataclass_fields__
-
-
 def combinations() -> Iterator[Combination]:
-    """All that the catalogue's capabilities allow; a path without maps counts once."""
-    for chosen in itertools.product(*map(names, AXES)):
-        found = dict(zip(AXES, chosen, strict=True))
-        if not takes_a_map(found["feedback"]):
-            if found["map"] != names("map")[0]:
-                continue
-            del found["map"]
-        records = {axis: record(axis, name) for axis, name in found.items()}
-        records["data"] = record("dataset", "npz")
-        if not incompatibilities(records, catalogue()):
-            yield found
+    """All that `tpzoo matrix` calls legal, on every architecture and with every loss."""
+    data = record("dataset", "npz")
+    for architecture, loss in itertools.product(names("architecture"), names("loss")):
+        beside = {"architecture": record("architecture", architecture), "loss": record("loss", loss), "data": data}
+        for chosen in legal_combinations(catalogue(), beside):
+            method = {place.rpartition(".")[2]: component.name for place, component in chosen.items()}
+            yield {"architecture": architecture, **method, "loss": loss}
 
 
 LEGAL = list(combinations())
