@@ -74,6 +74,7 @@ def check_plugin(target: str, plugins: tuple[str, ...]) -> int:
             raise info.error
         click.echo(f"{info.source}: {len(info.records)} record{'s' * (len(info.records) != 1)}")
         for record in info.records:
+            catalogue.find(record.kind, record.name)  # refuses a name that another plugin has too
             click.echo(f"  {record.kind} {record.name}: {record.summary}")
     return run_kit([record for info in found for record in info.records], catalogue)
 

@@ -21,7 +21,7 @@ from tpzoo.engine.optimise import Group
 from tpzoo.engine.probe import Probe
 from tpzoo.engine.rule import Rule
 from tpzoo.engine.step import Engine, Iterations
-from tpzoo.plugin.catalogue import Catalogue
+from tpzoo.plugin.catalogue import Catalogue, normal_name
 from tpzoo.plugin.settings import Component, PerName
 from tpzoo.runner.device import choose_device, choose_precision
 from tpzoo.runner.groups import Stepper, parameter_groups
@@ -80,8 +80,7 @@ class Maker:
 
     def __call__(self, kind: str, chosen: Component, *arguments: Any) -> Any:
         """Build one component: its builder gets its settings, then ``arguments``."""
-        name = f"{chosen.distribution}/{chosen.name}" if chosen.distribution else chosen.name
-        record = self._catalogue.find(kind, name).record
+        record = self._catalogue.find(kind, _full_name(chosen)).record
         settings = self.resolve(chosen.settings, chosen.name)
         if record.config is None and not arguments:
             return record.builder()()
@@ -97,6 +96,12 @@ class Maker:
             if names is not None and isinstance(value, PerName):
                 found[field.name] = PerName(value.resolve(names, f"{owner}.{field.name}"))
         return dataclasses.replace(settings, **found)
+
+
+def _full_name(chosen: Component) -> str:
+    """``distribution/name``, also where the config wrote it so; the bare name if no distribution is known."""
+    written = normal_name(chosen.name.partition("/")[0]) == normal_name(chosen.distribution)
+    return chosen.name if written or not chosen.distribution else f"{chosen.distribution}/{chosen.name}"
 
 
 def build_feedback(make: Maker, chosen: Component, network: Network) -> Feedback:
