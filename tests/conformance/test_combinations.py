@@ -10,10 +10,13 @@ import pytest
 import torch
 
 from tests.helpers.runs import catalogue, toy, write_toy_data
+from tpzoo.plugin.compatibility import incompatibilities
 from tpzoo.plugin.matrix import legal_combinations
 from tpzoo.plugin.records import Record
 from tpzoo.runner.build import Built, build
 
+RULES = ("bp", "tp", "dtp")
+AXES = ("architecture", "feedback", "map", "learner", "rule", "output", "loss")
 Combination = dict[str, str]
 
 
@@ -26,14 +29,23 @@ def record(kind: str, name: str) -> Record:
     return catalogue().find(kind, name).record
 
 
+def takes_a_map(feedback: str) -> bool:
+    settings = record("feedback", feedback).config
+    return settings is not None and "map" in settings.__dataclass_fields__
+
+
 def combinations() -> Iterator[Combination]:
-    """All that `tpzoo matrix` calls legal, on every architecture and with every loss."""
-    data = record("dataset", "npz")
-    for architecture, loss in itertools.product(names("architecture"), names("loss")):
-        beside = {"architecture": record("architecture", architecture), "loss": record("loss", loss), "data": data}
-        for chosen in legal_combinations(catalogue(), beside):
-            method = {place.rpartition(".")[2]: component.name for place, component in chosen.items()}
-            yield {"architecture": architecture, **method, "loss": loss}
+    """All that the catalogue's capabilities allow; a path without maps counts once."""
+    for chosen in itertools.product(*map(names, AXES)):
+        found = dict(zip(AXES, chosen, strict=True))
+        if not takes_a_map(found["feedback"]):
+            if found["map"] != names("map")[0]:
+                continue
+            del found["map"]
+        records = {axis: record(axis, name) for axis, name in found.items()}
+        records["data"] = record("dataset", "npz")
+        if not incompatibilities(records, catalogue()):
+            yield found
 
 
 LEGAL = list(combinations())
@@ -92,4 +104,9 @@ def test_what_the_catalogue_allows_is_what_can_work() -> None:
     assert not [each for each in found if each[0] == "tied" and each[1] != "none"]
 
 
-RULES = ("bp", "tp", "dtp")
+def test_the_matrix_says_the_same() -> None:
+    """``tpzoo matrix`` enumerates in a way of its own, without architectures and losses."""
+    beside = {"architecture": record("architecture", "mlp"), "data": record("dataset", "npz")}
+    theirs = {tuple(r.name for r in found.values()) for found in legal_combinations(catalogue(), beside)}
+    axes = ("feedback", "map", "learner", "rule", "output")
+    assert theirs == {tuple(found[axis] for axis in axes if axis in found) for found in LEGAL}

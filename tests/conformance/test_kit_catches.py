@@ -1,6 +1,7 @@
 """Every check of the kit can fail: entries that break one rule are caught by the checks of that rule and no others.
 
-This file: rules, learners, maps and architectures. The other kinds are in ``test_kit_catches_parts.py``.
+This file: rules, learners, maps and architectures. The other kinds are in ``test_kit_catches_parts.py`` and
+``test_kit_catches_runs.py``.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.broken import BLOCKS, LEARNERS, MAPS, RULES, Plain, network_of
+from tests.conformance.broken import LEARNERS, RULES
+from tests.conformance.broken_networks import BLOCKS, MAPS, Plain, network_of
 from tpzoo import Architecture, FeedbackLearner, MapForm, Record, TargetRule
 from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.testing import check

@@ -18,22 +18,21 @@ from tpzoo.testing.outcome import applies
 if TYPE_CHECKING:
     from tpzoo.testing.outcome import Check
 
-COMMON = "tpzoo.testing.common"
-MODULES = {
-    "architecture": "tpzoo.testing.architectures",
-    "feedback": "tpzoo.testing.paths",
-    "map": "tpzoo.testing.maps",
-    "learner": "tpzoo.testing.learners",
-    "rule": "tpzoo.testing.rules",
-    "output": "tpzoo.testing.objectives",
-    "loss": "tpzoo.testing.objectives",
-    "dataset": "tpzoo.testing.datasets",
-    "probe": "tpzoo.testing.probes",
-    "logger": "tpzoo.testing.loggers",
+CHECKS = {
+    "architecture": ("architectures:CHECKS",),
+    "feedback": ("paths:CHECKS",),
+    "map": ("maps:CHECKS",),
+    "learner": ("learners:CHECKS",),
+    "rule": ("rules:CHECKS", "rules_over_steps:CHECKS"),
+    "output": ("objectives:OUTPUTS",),
+    "loss": ("objectives:LOSSES",),
+    "dataset": ("datasets:CHECKS",),
+    "probe": ("probes:CHECKS",),
+    "logger": ("loggers:CHECKS",),
+    "optimizer": ("optimizers:OPTIMIZERS",),
+    "schedule": ("optimizers:SCHEDULES",),
 }
-"""Where the checks of every kind are: in the tuple ``CHECKS``, or ``OUTPUTS`` and the like where kinds share a file."""
-
-TUPLES = {"output": "OUTPUTS", "loss": "LOSSES"}
+"""Where the checks of every kind are, beside those of ``common``, which every record gets."""
 
 
 @dataclass(frozen=True)
@@ -152,11 +151,11 @@ def _cases(entry: Entry, catalogue: Catalogue) -> Iterator[Case]:
 
 def checks_of_kind(kind: str) -> tuple[Check, ...]:
     """Every check that a record of ``kind`` may get."""
-    common: tuple[Check, ...] = importlib.import_module(COMMON).CHECKS
-    if kind not in MODULES:
-        return common
-    own: tuple[Check, ...] = getattr(importlib.import_module(MODULES[kind]), TUPLES.get(kind, "CHECKS"))
-    return (*common, *own)
+    found: list[Check] = []
+    for place in ("common:CHECKS", *CHECKS.get(kind, ())):
+        module, _, name = place.partition(":")
+        found.extend(getattr(importlib.import_module(f"tpzoo.testing.{module}"), name))
+    return tuple(found)
 
 
 def _entries(plugin: Catalogue | str | Path) -> tuple[Catalogue, list[Entry]]:

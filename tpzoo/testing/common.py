@@ -16,10 +16,11 @@ import torch
 from tpzoo.errors import DataError, SettingError
 from tpzoo.plugin.catalogue import Entry
 from tpzoo.plugin.records import Record
-from tpzoo.plugin.settings import PerName
 from tpzoo.plugin.validation import complaint_about
+from tpzoo.testing.casting import HAS_CONFIG
+from tpzoo.testing.optimizers import optimizer, weights
 from tpzoo.testing.outcome import only_if, require, skip
-from tpzoo.testing.stage import HAS_CONFIG, Stage
+from tpzoo.testing.stage import Stage
 from tpzoo.testing.watching import global_generators_rest
 
 NOT_BUILT = ("recipe", "twin")
@@ -107,11 +108,9 @@ def _path(record: Record, stage: Stage, smallest: bool) -> Any:
 
 
 def _map(record: Record, stage: Stage, smallest: bool) -> Any:
-    from tpzoo.engine import connector
-
     cast = stage.cast(record)
     network = stage.network(cast.architecture)
-    connect = connector(network, lambda ends: stage.make(record, ends, smallest=smallest, names=[ends.name]))
+    connect = stage.connector(network, lambda ends: stage.make(record, ends, smallest=smallest, names=[ends.name]))
     return stage.make(cast.feedback, network, connect)
 
 
@@ -128,10 +127,7 @@ def _logger(record: Record, stage: Stage, smallest: bool) -> Any:
 
 
 def _optimizer(record: Record, stage: Stage, smallest: bool) -> Any:
-    settings = vars(stage.settings(record, smallest))
-    per_name = {key: value.resolve(["fc1"])["fc1"] for key, value in settings.items() if isinstance(value, PerName)}
-    group = {"params": [torch.nn.Parameter(torch.zeros(3))], "name": "fc1", **per_name}
-    return stage.make(record, [group], smallest=smallest, names=["fc1"])
+    return optimizer(record, stage, weights(stage), smallest)
 
 
 def _schedule(record: Record, stage: Stage, smallest: bool) -> Any:

@@ -76,10 +76,10 @@ def _compare(scene: Scene, edges: list[str], found: list[dict[str, Tensor]], pla
     where = f"on path '{scene.path}'"
     require(len(found) == len(edges), f"{len(found)} dicts of gradients for {len(edges)} edges {where}")
     for edge, ours, theirs in zip(edges, found, plain, strict=True):
-        size = max((float(value.norm()) for value in theirs.values()), default=0.0)
+        size = max((float(value.detach().norm()) for value in theirs.values()), default=0.0)
         for name, expected in theirs.items():
             value = ours.get(name, torch.zeros_like(expected))
-            error = float((value - expected).norm())
+            error = float((value - expected).detach().norm())
             require(
                 error <= 1e-10 * size,
                 f"gradients of {edge}.{name} {where} are not those of the loss: off by {error:.2g} of {size:.2g}",

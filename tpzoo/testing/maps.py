@@ -12,8 +12,9 @@ from torch import Tensor
 from tpzoo.engine import At, Edge, Feedback, FeedbackMap, Network, Trace, angle, source_activation
 from tpzoo.errors import TpzooError
 from tpzoo.plugin.records import Record
+from tpzoo.testing.casting import Cast
 from tpzoo.testing.outcome import if_provided, require
-from tpzoo.testing.stage import Cast, Stage, seeded
+from tpzoo.testing.stage import Stage, seeded
 from tpzoo.testing.toys import picture_network, toy_batch
 from tpzoo.testing.watching import (
     alike,
@@ -51,9 +52,11 @@ class Wire:
 
 
 def networks(record: Record, stage: Stage, dtype: torch.dtype) -> Iterator[tuple[Cast, Network]]:
-    """On every built-in path the partner architecture, and a toy network of pictures."""
+    """On every built-in path the built-in architectures, and a toy network of pictures."""
+    built_in = [entry.record for entry in stage.catalogue.entries("architecture") if entry.distribution == "tpzoo"]
     for cast in stage.casts_by_path(record):
-        yield cast, stage.network(cast.architecture, dtype)
+        for architecture in dict.fromkeys([cast.architecture, *built_in]):
+            yield cast, stage.network(architecture, dtype)
         with seeded(0):
             pictures = picture_network()
         yield cast, pictures.to(device=stage.device, dtype=dtype)

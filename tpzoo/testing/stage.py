@@ -1,11 +1,11 @@
-"""What a check stands on: partners for the entry, chosen by what all require and provide, and all of it built small."""
+"""What a check stands on: the entry and its partners, built small."""
 
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import importlib
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,39 +14,29 @@ from typing import Any
 import torch
 from torch import nn
 
-from tpzoo.engine import DataSpec, Engine, Feedback, Group, Learner, Loss, Network, Output, Rule, Streams, connector
+from tpzoo.engine import (
+    Connect,
+    DataSpec,
+    Ends,
+    Engine,
+    Feedback,
+    FeedbackMap,
+    Group,
+    Learner,
+    Loss,
+    Network,
+    Output,
+    Rule,
+    Streams,
+    connector,
+)
 from tpzoo.engine.step import Iterations
 from tpzoo.plugin.catalogue import Catalogue
-from tpzoo.plugin.compatibility import incompatibilities
-from tpzoo.plugin.records import FeedbackPath, Record
-from tpzoo.plugin.settings import Component, PerName
+from tpzoo.plugin.records import Record
+from tpzoo.plugin.settings import PerName
+from tpzoo.testing.casting import Cast, Casting
 from tpzoo.testing.outcome import ConformanceError
-from tpzoo.testing.toys import DATA, PICTURES, VECTORS
-
-PREFERRED = {
-    "architecture": ("mlp",),
-    "feedback": ("layerwise", "direct", "tied", "none"),
-    "learner": ("reconstruction", "drl", "frozen", "none"),
-    "rule": ("dtp", "tp", "bp"),
-    "output": ("gradient",),
-    "loss": ("auto",),
-}
-"""Partners that are tried first, of every axis."""
-
-HAS_CONFIG = importlib.util.find_spec("omegaconf") is not None
-
-
-@dataclass(frozen=True)
-class Cast:
-    """One entry for every axis; ``map`` is None for a path that puts no map form on its wires."""
-
-    architecture: Record
-    feedback: Record
-    map: Record | None
-    learner: Record
-    rule: Record
-    output: Record
-    loss: Record
+from tpzoo.testing.toys import PICTURES, VECTORS
 
 
 @dataclass
@@ -66,16 +56,12 @@ class Parts:
         return (self.network, self.feedback, self.learner, self.rule, self.output, self.loss)
 
 
-class Stage:
+class Stage(Casting):
     """Builds entries small, on one device, in float64 unless told otherwise."""
 
     def __init__(self, catalogue: Catalogue, device: str = "cpu") -> None:
-        self.catalogue = catalogue
+        super().__init__(catalogue)
         self.device = device
-
-    def settings(self, record: Record, smallest: bool = True) -> Any:
-        """The smallest settings of ``record``, or its defaults."""
-        return settings_of(record, record.smallest if smallest else {}, self.catalogue)
 
     def make(
         self, record: Record, *arguments: Any, seed: int = 0, smallest: bool = True, names: Sequence[str] = ()
@@ -109,9 +95,24 @@ class Stage:
                 raise ConformanceError(f"path '{record.name}' connects wires but has no setting 'map'")
             return self.make(map_record, ends, seed=seed + len(ends.name), names=[ends.name])
 
-        made: Feedback = self.make(record, network, connector(network, make_map), seed=seed, smallest=smallest)
+        made: Feedback = self.make(record, network, self.connector(network, make_map), seed=seed, smallest=smallest)
         like = next(network.parameters())
         return made.to(device=like.device, dtype=like.dtype)
+
+    def connector(self, network: Network, make_map: Callable[[Ends], FeedbackMap]) -> Connect:
+        """What a feedback path is given to connect its wires; map forms that mirror a block get twins."""
+        takes_twins = "make_twin" in inspect.signature(connector).parameters
+        options: dict[str, Any] = {"make_twin": self.twin} if takes_twins else {}
+        return connector(network, make_map, **options)
+
+    def twin(self, layer: nn.Module, shape_in: tuple[int, ...], shape_out: tuple[int, ...], settings: Any) -> Any:
+        """The twin of a layer, by its type; inner layers are looked up in the same way."""
+        ends = importlib.import_module("tpzoo.engine.twin").TwinEnds
+        record = self.catalogue.twin(type(layer))
+        return record.builder()(layer, ends(shape_in, shape_out, partial(self._inner, settings), settings))
+
+    def _inner(self, settings: Any, layer: nn.Module, before: tuple[int, ...], after: tuple[int, ...]) -> Any:
+        return self.twin(layer, before, after, settings)
 
     def parts(
         self, cast: Cast, dtype: torch.dtype = torch.float64, seed: int = 0, network: Network | None = None
@@ -149,73 +150,6 @@ class Stage:
             Iterations(),
         )
 
-    def cast(self, record: Record, **fixed: Record) -> Cast:
-        """The first partners that ``record`` can work with.
-
-        Raises:
-            ConformanceError: nothing that is installed fulfils what it requires.
-        """
-        found = next(self.casts(record, **fixed), None)
-        if found is None:
-            raise ConformanceError(f"no installed partners fulfil what {record.kind} '{record.name}' requires")
-        return found
-
-    def casts(self, record: Record, **fixed: Record) -> Iterator[Cast]:
-        """Every combination of partners that works, preferred ones first."""
-        fixed = {**fixed, record.kind: record}
-        map_record = fixed.pop("map", None)
-        axes = [[fixed[kind]] if kind in fixed else self._preferred(kind) for kind in PREFERRED]
-        for chosen in itertools.product(*axes):
-            parts = dict(zip(PREFERRED, chosen, strict=True))
-            own = self._map_of(parts["feedback"])
-            if map_record is not None and own is None:
-                continue
-            cast = Cast(map=map_record or own, **parts)
-            if not incompatibilities(_places(cast), self.catalogue):
-                yield cast
-
-    def casts_by_path(self, record: Record) -> list[Cast]:
-        """One cast for each of the built-in paths that ``record`` can work with; at least one.
-
-        Raises:
-            ConformanceError: there is none.
-        """
-        paths = [self.find("feedback", name) for name in PREFERRED["feedback"]]
-        found = [next(self.casts(record, feedback=path), None) for path in paths]
-        return [cast for cast in found if cast is not None] or [self.cast(record)]
-
-    def find(self, kind: str, name: str) -> Record:
-        """A record by name, tpzoo's own where several have it."""
-        entries = [entry for entry in self.catalogue.entries(kind) if entry.record.name == name]
-        return min(entries, key=lambda entry: entry.distribution != "tpzoo").record
-
-    def _preferred(self, kind: str) -> list[Record]:
-        first = [self.find(kind, name) for name in PREFERRED[kind]]
-        others = [entry.record for entry in self.catalogue.entries(kind) if entry.record not in first]
-        return first if kind in ("output", "loss") else [*first, *others]
-
-    def _map_of(self, path: Record) -> Record | None:
-        chosen = getattr(self.settings(path), "map", None) if isinstance(path, FeedbackPath) else None
-        return self.find("map", chosen.name) if isinstance(chosen, Component) else None
-
-
-def settings_of(record: Record, values: Mapping[str, Any], catalogue: Catalogue) -> Any:
-    """Settings as the config makes them; without OmegaConf, the dataclass with ``values`` as they are."""
-    if HAS_CONFIG:
-        from tpzoo.config import settings_from
-
-        return settings_from(record, values, catalogue)
-    cls = record.config or record.shared
-    if cls is None:
-        return None
-    plain = cls()
-    wrappers = {name: type(getattr(plain, name)) for name in values}
-    wrapped = {
-        name: wrappers[name](value) if wrappers[name] in (PerName, Component) else value
-        for name, value in values.items()
-    }
-    return dataclasses.replace(plain, **wrapped)
-
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
@@ -236,8 +170,3 @@ def _resolved(settings: Any, names: Sequence[str]) -> Any:
 def _descent(parameters: list[nn.Parameter], rate: float) -> torch.optim.Optimizer | None:
     descent = partial(torch.optim.SGD, lr=rate, foreach=False)
     return descent(parameters) if parameters else None
-
-
-def _places(cast: Cast) -> dict[str, Record]:
-    places = {"data": DATA, **{kind: getattr(cast, kind) for kind in PREFERRED}}
-    return {**places, **({"feedback.map": cast.map} if cast.map is not None else {})}

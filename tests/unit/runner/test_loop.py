@@ -107,6 +107,17 @@ def test_epochs_and_steps_are_counted(data: Path) -> None:
     assert [record.step for record in kept.records if record.event == "step"] == list(range(1, 3 * STEPS + 1))
 
 
+def test_the_rates_of_both_optimizers_follow_their_schedules(data: Path) -> None:
+    words = [f"optimizer.{name}.schedule={{name: step, every: 1, factor: 0.5}}" for name in ("forward", "feedback")]
+    experiment = toy(data, *DTP, *words, "optimizer.forward.lr=0.01", "optimizer.feedback.lr=0.02").experiment
+    built = build(experiment, catalogue())
+    rates = []
+    for _ in Training(experiment, built, []).run():
+        optimizers = [group.optimizer for group in (built.engine.forward, built.engine.backward)]
+        rates.append([each.param_groups[0]["lr"] for each in optimizers if each is not None])
+    assert rates == [[0.01 / 2**epoch, 0.02 / 2**epoch] for epoch in (1, 2, 3)]  # after each epoch, for the next
+
+
 def test_probes_measure_on_every_nth_step_from_the_first(data: Path) -> None:
     _, kept = trained(data, *DTP, "probes.bp_angle.every=5")
     assert [record.step for record in kept.records if record.event == "probe"] == [1, 6, 11]
