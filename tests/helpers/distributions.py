@@ -19,6 +19,11 @@ def project(folder: Path) -> dict[str, Any]:
     return found
 
 
+def sources(folder: Path) -> Path:
+    """Where a distribution keeps its packages."""
+    return folder / "src" if (folder / "src").is_dir() else folder
+
+
 def install(folder: Path, site: Path) -> dict[str, str]:
     """Write the metadata of a distribution into ``site``; return the environment in which it is installed.
 
@@ -31,7 +36,7 @@ def install(folder: Path, site: Path) -> dict[str, str]:
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {about['name']}\nVersion: {about['version']}\n")
     lines = [f"{name} = {value}" for name, value in about["entry-points"]["tpzoo"].items()]
     (info / "entry_points.txt").write_text("\n".join(["[tpzoo]", *lines, ""]))
-    path = [str(site), str(folder / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    path = [str(site), str(sources(folder)), str(ROOT), os.environ.get("PYTHONPATH", "")]
     return {"PYTHONPATH": os.pathsep.join(part for part in path if part), "OMP_NUM_THREADS": "1"}
 
 

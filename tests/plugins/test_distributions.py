@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.command import tpzoo
-from tests.helpers.distributions import FOLDERS, install, own_suite, project
+from tests.helpers.distributions import FOLDERS, install, own_suite, project, sources
 
 
 @pytest.fixture(params=FOLDERS, ids=lambda folder: folder.name)
@@ -43,8 +43,8 @@ def test_without_it_they_are_not(folder: Path) -> None:
 
 def test_it_can_be_built(folder: Path) -> None:
     about = project(folder)
-    assert (folder / about["readme"]).is_file() and (folder / "LICENSE").is_file()
+    assert (folder / about["readme"]).is_file()
     assert about["license"] == "Apache-2.0" and "tpzoo" in about["dependencies"]
     for value in about["entry-points"]["tpzoo"].values():
-        module = folder / "src" / value.partition(":")[0].replace(".", "/")
+        module = sources(folder) / value.partition(":")[0].replace(".", "/")
         assert module.with_suffix(".py").is_file() or (module / "__init__.py").is_file()

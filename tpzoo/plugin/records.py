@@ -75,9 +75,10 @@ class Architecture(Record):
 
 
 class FeedbackPath(Record):
-    """Which wires carry information down. ``build(settings, network, make_map) -> Feedback``.
+    """Which wires carry information down. ``build(settings, network, connect: Connect) -> Feedback``.
 
-    ``make_map(edge) -> FeedbackMap`` builds the map form that the config selects for the path's ``map`` setting.
+    ``connect(name, source, target) -> Edge`` puts the map form that the config selects for the path's ``map`` setting
+    on a wire.
     """
 
     kind = "feedback"
