@@ -123,4 +123,4 @@ def test_built_ins_enter_through_the_same_hooks() -> None:
     catalogue = load_catalogue(builtins=("tpzoo.runner.cards",))
     assert catalogue.names("optimizer") == ["adam", "adamw", "rmsprop", "sgd", "timm"]
     assert catalogue.names("schedule") == ["constant", "cosine", "step", "timm"]
-    assert "tpzoo.runner.cards" in BUILTINS and len(BUILTINS) == 10
+    assert "tpzoo.runner.cards" in BUILTINS and len(BUILTINS) == 11
