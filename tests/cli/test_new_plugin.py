@@ -84,6 +84,12 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert list((tmp_path / "wiggle").iterdir()) == []
 
 
+def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = inside("new-plugin", "wiggle", "--kind", "rule", "--directory", tmp_path / "file")
+    assert_message(done, "cannot be written", "Not a directory")
+
+
 def test_it_needs_no_torch(tmp_path: Path) -> None:
     done = tpzoo("new-plugin", "wiggle", "--kind", "rule", cwd=tmp_path)
     assert done.returncode == 0 and "python -m pytest" in done.stdout

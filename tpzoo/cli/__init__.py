@@ -37,6 +37,8 @@ class Verbs(click.Group):
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:  # of a file that the user named
+                raise click.UsageError("a name is too long for a file") from error
             if error.errno not in MACHINE:
                 raise
             place = f" ({error.filename})" if error.filename else ""

@@ -95,13 +95,14 @@ def write_distribution(name: str, kind: str, folder: Path, catalogue: Catalogue)
     top = folder / name
     if top.exists() or top.is_symlink():
         raise PluginError(f"{top} exists already", "choose another name or --directory: nothing is overwritten")
-    written = []
-    for place, template in _files(names).items():
-        path = top / place
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(names.put_into(template.read_text("utf-8")), "utf-8")
-        written.append(path)
-    return written
+    texts = {top / place: names.put_into(path.read_text("utf-8")) for place, path in _files(names).items()}
+    try:
+        for path, text in texts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+    except OSError as error:
+        raise PluginError(f"{top} cannot be written: {error.strerror}", "choose another --directory") from error
+    return list(texts)
 
 
 def _files(names: Names) -> dict[str, Path]:
