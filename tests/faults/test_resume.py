@@ -83,8 +83,12 @@ def test_a_signal_ends_the_run_after_its_step_with_a_checkpoint(number: int, dat
 
 
 def test_a_second_interrupt_ends_the_run_at_once(data: Path, tmp_path: Path) -> None:
-    with signalled_after(STEPS + 2), signalled_after(STEPS + 2), pytest.raises(KeyboardInterrupt):
-        run(toy(data, "rule=bp"), tmp_path / "run")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
+    try:
+        with signalled_after(STEPS + 2), signalled_after(STEPS + 2), pytest.raises(KeyboardInterrupt):
+            run(toy(data, "rule=bp"), tmp_path / "run")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert status(tmp_path / "run") == "interrupted"
     assert summary(tmp_path / "run")["epochs"] == 1
 
