@@ -218,7 +218,7 @@ class Network(nn.Module):
         return Pass(node.name, node.block, h, activity)
 
     def _put_back(self, block: str, moved: Mapping[str, Tensor], update_buffers: bool) -> None:
-        if not (update_buffers and self.training):
+        if not (moved and update_buffers and self.training):
             return
         buffers = dict(self.blocks[block].named_buffers())
         with torch.no_grad():
