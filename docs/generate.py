@@ -34,8 +34,7 @@ MADE = "<!-- Made by docs/generate.py: change the code instead. -->"
 FIGURES = {
     "step_cost": (
         "Cost of a training step",
-        "python benchmarks/step_cost.py --csv docs/data/step_cost.csv"
-        " configs/mnist/{bp,dtp,ddtp_linear,dtpdrl}.yaml",
+        "python benchmarks/step_cost.py --csv docs/data/step_cost.csv configs/mnist/{bp,dtp,ddtp_linear,dtpdrl}.yaml",
         "Batch 128, 784-5x256-10, fused Adam throughout. The multiply-accumulates say what is algorithm; what the first"
         " ratio has above theirs is overhead.",
     ),
