@@ -53,8 +53,9 @@ def write_toy_data(folder: Path) -> Path:
 
 def toy(data: Path, *words: str) -> LoadedConfig:
     """The config of a run of some hundredths of a second, with ``words`` over it."""
+    other = any(word.startswith("architecture=") and word != "architecture=mlp" for word in words)
     base = [
-        "data=npz", f"data.path={data}", "architecture.hidden=[6,5]", "batch_size=16", "epochs=3",
+        "data=npz", f"data.path={data}", *([] if other else ["architecture.hidden=[6,5]"]), "batch_size=16", "epochs=3",
         "evaluation_batch_size=10", "device=cpu", "loggers.console=null", "checkpoint.every_seconds=0",
     ]  # fmt: skip
     return load(None, [*base, *words], catalogue())

@@ -79,7 +79,12 @@ def tpzoo_architectures() -> Iterator[Architecture]:
         paper=ERNOULT_2022,
         provides=("pre_activation",),
         requires=("images",),
-        smallest={"conv": [{"channels": 3}, {"channels": 2, "kernel": 5, "pool_kernel": 3, "pool_stride": 2}]},
+        smallest={
+            "conv": [
+                {"channels": 3},
+                {"channels": 2, "kernel": 5, "pool_kernel": 3, "pool_stride": 2, "pool_padding": 1},
+            ]
+        },
     )
     yield Architecture(
         name="resnet",
@@ -88,5 +93,5 @@ def tpzoo_architectures() -> Iterator[Architecture]:
         build="tpzoo.zoo.architectures.resnet:build",
         paper=ERNOULT_2022,
         requires=("images",),
-        smallest={"units": [1, 1], "width": 2, "norm": "none"},
+        smallest={"units": [1, 1], "width": 2, "norm": "none", "activation": "elu"},
     )
