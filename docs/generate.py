@@ -121,7 +121,8 @@ def command_line() -> Iterator[str]:
         "Exit codes: 0 done, 1 the run failed or a plugin does not conform, 2 the user's mistake. A mistake gets one"
         " message that says what would work, and no traceback.\n"
     )
-    top = click.Context(main, info_name="tpzoo", terminal_width=100)
+    settings = {"terminal_width": 100, **main.context_settings}  # as a user's own call has them
+    top = click.Context(main, info_name="tpzoo", **settings)
     yield f"```\n{main.get_help(top)}\n```\n"
     for verb in VERBS:
         command = main.get_command(top, verb)
