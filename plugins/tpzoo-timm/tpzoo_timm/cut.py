@@ -237,6 +237,9 @@ def _tensors(model: nn.Module, graph: fx.Graph, sample: Tensor) -> frozenset[fx.
                 found.add(n)
             return value
 
-    with torch.no_grad():
-        Recorder(model, graph=graph).run(sample)
+    try:
+        with torch.no_grad():
+            Recorder(model, graph=graph).run(sample)
+    except Exception as error:  # code that depends on more than its tensors, such as a list that it fills
+        raise CutError("what was traced of it does not run") from error
     return frozenset(found)

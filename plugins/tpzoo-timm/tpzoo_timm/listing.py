@@ -13,6 +13,7 @@ from pathlib import Path
 import timm
 import torch
 from timm.models import get_pretrained_cfg
+from torch import nn
 
 from tpzoo import DataSpec
 from tpzoo.errors import TpzooError
@@ -24,30 +25,37 @@ FILE = Path(__file__).with_name("models.txt")
 
 
 def line(name: str) -> str:
-    """One line of the list; only the name if the model cannot be cut in either way."""
-    return " ".join([name, *(count(name, credit) for credit in ("stage", "block"))])
-
-
-def count(name: str, credit: str) -> str:
-    """The number of blocks, or ``-`` if the model cannot be cut."""
+    """One line of the list."""
     cfg = get_pretrained_cfg(name)
-    shape = cfg.input_size if cfg is not None else (3, 224, 224)
+    shape = tuple(cfg.input_size) if cfg is not None else (3, 224, 224)
     try:
         with torch.device("meta"):
-            model = create(name, TimmSettings(), DataSpec(tuple(shape), 10, "classification"))
-            return str(len(cut_network(model, credit, torch.zeros(2, *shape)).nodes))
+            model = create(name, TimmSettings(), DataSpec(shape, 10, "classification"))
+            counts = [count(model, credit, shape) for credit in ("stage", "block")]
     except TpzooError as error:
-        print(f"{name} {credit}: {error.what}", file=sys.stderr)
+        counts = [error.what, "-"]
+    return " ".join([name, *counts])
+
+
+def count(model: nn.Module, credit: str, shape: tuple[int, ...]) -> str:
+    """The number of blocks, or ``-`` if the model cannot be cut."""
+    try:
+        return str(len(cut_network(model, credit, torch.zeros(2, *shape)).nodes))
+    except TpzooError as error:
+        print(f"{credit}: {error.what}", file=sys.stderr)
         return "-"
 
 
 def main(pattern: str = "*") -> None:
-    """Print the list of the models whose names match; without a pattern, write the file."""
-    lines = [line(name) for name in sorted(timm.list_models()) if fnmatch.fnmatch(name, pattern)]
-    kept = "".join(f"{each}\n" for each in lines if not each.endswith(" - -"))
+    """Print the list of the models whose names match; without a pattern, write the file as well."""
+    kept = []
+    for name in sorted(timm.list_models()):
+        if fnmatch.fnmatch(name, pattern):
+            found = line(name)
+            print(found, flush=True)
+            kept += [] if found.endswith(("- -", " -")) and not found.split()[1].isdigit() else [found]
     if pattern == "*":
-        FILE.write_text(kept, "utf-8")
-    print(kept, end="")
+        FILE.write_text("".join(f"{each}\n" for each in kept), "utf-8")
 
 
 if __name__ == "__main__":
