@@ -8,9 +8,33 @@ from importlib import resources
 from typing import Any
 
 from tpzoo import Architecture, Twin, hookimpl
+
 from tpzoo_timm.settings import TimmSettings
 
-TWINS: dict[str, tuple[str, str]] = {}
+# type of layer -> (summary, builder)
+TWINS = {
+    "timm.models.resnet:BasicBlock": ("both branches inverted and added", "twins:basic_block"),
+    "timm.models.resnet:Bottleneck": ("both branches inverted and added", "twins:bottleneck"),
+    "timm.models.regnet:Bottleneck": ("both branches inverted and added", "twins:regnet_bottleneck"),
+    "timm.models.regnet:RegStage": ("the units' twins in reverse order", "twins:children"),
+    "timm.models.convnext:ConvNeXtBlock": ("both branches inverted and added", "twins:convnext_block"),
+    "timm.models.convnext:ConvNeXtStage": ("the layers' twins in reverse order", "twins:stage"),
+    "timm.models.mlp_mixer:MixerBlock": ("both residual MLPs inverted", "twins:mixer_block"),
+    "timm.layers:Mlp": ("the layers' twins in reverse order", "twins:mlp"),
+    "timm.layers:ConvNormAct": ("the layers' twins in reverse order", "twins:conv_norm_act"),
+    "timm.layers:BatchNormAct2d": ("the activation, then a fresh norm", "twins:norm_act"),
+    "timm.layers:SelectAdaptivePool2d": ("cells repeat", "twins:select_pool"),
+    "timm.layers:ClassifierHead": ("the layers' twins in reverse order", "twins:classifier_head"),
+    "timm.layers:NormMlpClassifierHead": ("the layers' twins in reverse order", "twins:norm_mlp_head"),
+    **{
+        f"timm.layers.activations:{name}": ("the same activation", "parts:PointwiseTwin")
+        for name in ("GELU", "GELUTanh", "QuickGELU", "Swish", "Mish", "HardSwish", "HardMish", "Sigmoid", "Tanh")
+    },
+    "tpzoo_timm.pieces:Glue": ("none: it says which code has no inverse", "twins:glue"),
+    "tpzoo_timm.parts:Permute": ("the axes as they were", "parts:PermuteTwin"),
+    "tpzoo_timm.parts:Scale": ("a scale with weights of its own", "parts:ScaleTwin"),
+    "tpzoo_timm.parts:TokenMean": ("every token gets the same value", "parts:SpreadTokens"),
+}
 
 
 @dataclass(frozen=True)
@@ -53,5 +77,6 @@ def summary(stages: str, blocks: str) -> str:
 def tpzoo_twins() -> Iterator[Twin]:
     """Yield twins of timm's own layer types."""
     for module, (text, builder) in TWINS.items():
-        name = f"timm.{module.rpartition(':')[2]}"
-        yield Twin(name=name, summary=text, module=module, build=f"tpzoo_timm.twins.{builder}")
+        package, _, layer = module.partition(":")
+        name = f"{package.rpartition('.')[2]}.{layer}"
+        yield Twin(name=name, summary=text, module=module, build=f"tpzoo_timm.{builder}")

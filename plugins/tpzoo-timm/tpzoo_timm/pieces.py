@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor, fx, nn
+import torch
 from timm.layers import DropPath
+from torch import Tensor, fx, nn
+from tpzoo import Activity, Block, Chain, MaxPool, ModuleBlock
 
-from tpzoo import Activity, Block, Chain, ModuleBlock
+from tpzoo_timm.parts import TokenMean
 
 IDLE = (nn.Identity, nn.Dropout, nn.Dropout2d, DropPath)
 
@@ -37,18 +39,42 @@ def make_block(model: nn.Module, nodes: Sequence[fx.Node], before: fx.Node, afte
 
 
 def in_a_row(model: nn.Module, nodes: Sequence[fx.Node], before: fx.Node) -> dict[str, nn.Module] | None:
-    """The layers by name if each is called with the one before it alone, else None. What does nothing is left out."""
+    """The layers by name if each takes the one before it alone, else None. What does nothing is left out."""
     layers: dict[str, nn.Module] = {}
     for node in nodes:
-        if node.op != "call_module" or node.args != (before,) or node.kwargs:
-            return None
-        name, before = str(node.target).replace(".", "_"), node
-        layer = model.get_submodule(str(node.target))
-        if name in layers or hasattr(Chain, name):
+        layer = _layer(model, node) if node.all_input_nodes == [before] else None
+        name = str(node.target if node.op == "call_module" else node.name).replace(".", "_")
+        if layer is None or name in layers or hasattr(Chain, name):
             return None
         if not isinstance(layer, IDLE):
-            layers[name] = layer
+            layers[name] = recording(layer)
+        before = node
     return layers or None
+
+
+def _layer(model: nn.Module, node: fx.Node) -> nn.Module | None:
+    """What a node does, as a layer: a module of the model, a flatten, or a mean over tokens."""
+    rest = (tuple(node.args[1:]), dict(node.kwargs))
+    if node.op == "call_module" and rest == ((), {}):
+        return model.get_submodule(str(node.target))
+    if node.target in ("mean", torch.mean) and rest in (((1,), {}), ((), {"dim": 1})):
+        return TokenMean()
+    if node.target in ("flatten", torch.flatten) and rest in (((1,), {}), ((), {"start_dim": 1})):
+        return nn.Flatten()
+    return None
+
+
+def recording(layer: nn.Module) -> nn.Module:
+    """A max-pool that records which cell won, which its twin needs; any other layer as it is."""
+    if type(layer) is not nn.MaxPool2d or layer.ceil_mode or layer.dilation not in (1, (1, 1)):
+        return layer
+    sizes = [each if isinstance(each, int) else each[0] for each in (layer.kernel_size, layer.stride, layer.padding)]
+    square = all(each in (size, (size, size)) for each, size in zip(_geometry(layer), sizes, strict=True))
+    return MaxPool(*sizes) if square else layer
+
+
+def _geometry(layer: nn.MaxPool2d) -> tuple[object, ...]:
+    return layer.kernel_size, layer.stride, layer.padding
 
 
 def _graph(model: nn.Module, nodes: Sequence[fx.Node], before: fx.Node, after: fx.Node) -> fx.GraphModule:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-
 from tpzoo import Network
+
 from tpzoo_timm.create import mode
 from tpzoo_timm.cut import CutError
 

@@ -43,11 +43,11 @@ def mapped(
     for folder in folders:
         if _is_current(folder, name, sources):
             return _open(folder, name)
-    folder = next((each for each in folders if _writable(each)), None)
-    if folder is None:
+    writable = [folder for folder in folders if _writable(folder)]
+    if not writable:
         raise DataError(f"the arrays cannot be stored in {folders[0]} or {folders[1]}", "make one of them writable")
-    _convert(folder, name, sources, shape, read())
-    return _open(folder, name)
+    _convert(writable[0], name, sources, shape, read())
+    return _open(writable[0], name)
 
 
 def _folders(beside: Path) -> tuple[Path, Path]:
@@ -97,7 +97,8 @@ def _convert(folder: Path, name: str, sources: Sequence[Path], shape: tuple[int,
         y = _append(pictures, shape, parts)
         size = pictures.seek(0, os.SEEK_END)
         np.save(labels, y)
-        checksum = zlib.crc32(labels.seek(0) or labels.read())
+        labels.seek(0)
+        checksum = zlib.crc32(labels.read())
     content = {"sources": identity, "bytes": size, "labels": checksum, "count": len(y)}
     with _atomic(manifest) as file:
         file.write(json.dumps(content).encode())
