@@ -95,6 +95,8 @@ def test_the_global_generator_is_only_used_by_the_constructor() -> None:
         ("densenet121", "block", "2 values are passed on.*\n.*credit=stage"),
         ("poolformer_s12", "stage", "group_matcher"),
         ("coat_lite_tiny", "block", "cannot be cut exactly"),
+        ("cait_xxs24_224", "block", "not one tensor"),
+        ("test_vit_relpos", "block", "drops values at random"),
     ],
 )
 def test_models_that_are_no_chain_are_refused(name: str, credit: str, message: str) -> None:
@@ -131,6 +133,11 @@ def test_what_has_no_pixels_is_refused() -> None:
 def test_a_size_that_the_model_cannot_take_is_named() -> None:
     with pytest.raises(SettingError, match="8 x 8"):
         build("vit_tiny_patch16_224", TimmSettings(), type(SPEC)((3, 8, 8), 10, "classification"))
+
+
+def test_pictures_too_small_for_its_strides_are_named() -> None:
+    with pytest.raises(SettingError, match="does not run on pictures of 3 x 8 x 8"):
+        build("vgg11", TimmSettings(options={"mlp_ratio": 0.002}), type(SPEC)((3, 8, 8), 10, "classification"))
 
 
 def test_a_model_that_timm_lost_is_named() -> None:

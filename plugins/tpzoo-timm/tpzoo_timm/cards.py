@@ -20,6 +20,7 @@ TWINS = {
     "timm.models.convnext:ConvNeXtBlock": ("both branches inverted and added", "twins:convnext_block"),
     "timm.models.convnext:ConvNeXtStage": ("the layers' twins in reverse order", "twins:stage"),
     "timm.models.mlp_mixer:MixerBlock": ("both residual MLPs inverted", "twins:mixer_block"),
+    "timm.models.vgg:ConvMlp": ("the layers' twins in reverse order", "twins:conv_mlp"),
     "timm.layers:Mlp": ("the layers' twins in reverse order", "twins:mlp"),
     "timm.layers:ConvNormAct": ("the layers' twins in reverse order", "twins:conv_norm_act"),
     "timm.layers:BatchNormAct2d": ("the activation, then a fresh norm", "twins:norm_act"),

@@ -62,7 +62,8 @@ def _first_that_works(name: str, wanted: dict[str, Any]) -> nn.Module:
 def _refused(name: str, wanted: dict[str, Any], error: Exception) -> SettingError:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     height, width = wanted["img_size"]
-    what = f"timm cannot make '{name}' for pictures of {height} x {width} pixels: {reason}"
+    weights = f" with the weights {wanted['pretrained_cfg_overlay']['file']}" if "pretrained" in wanted else ""
+    what = f"timm cannot make '{name}'{weights} for pictures of {height} x {width} pixels: {reason}"
     return SettingError(what, "change architecture.options (such as patch_size), or choose another model or data set")
 
 

@@ -25,7 +25,7 @@ FILE = Path(__file__).with_name("models.txt")
 
 
 def line(name: str) -> str:
-    """One line of the list."""
+    """One line of the list; it ends in ``- -`` if the model cannot be cut."""
     cfg = get_pretrained_cfg(name)
     shape = tuple(cfg.input_size) if cfg is not None else (3, 224, 224)
     try:
@@ -33,7 +33,8 @@ def line(name: str) -> str:
             model = create(name, TimmSettings(), DataSpec(shape, 10, "classification"))
             counts = [count(model, credit, shape) for credit in ("stage", "block")]
     except TpzooError as error:
-        counts = [error.what, "-"]
+        print(error.what, file=sys.stderr)
+        counts = ["-", "-"]
     return " ".join([name, *counts])
 
 
@@ -53,7 +54,7 @@ def main(pattern: str = "*") -> None:
         if fnmatch.fnmatch(name, pattern):
             found = line(name)
             print(found, flush=True)
-            kept += [] if found.endswith(("- -", " -")) and not found.split()[1].isdigit() else [found]
+            kept += [] if found.endswith("- -") else [found]
     if pattern == "*":
         FILE.write_text("".join(f"{each}\n" for each in kept), "utf-8")
 

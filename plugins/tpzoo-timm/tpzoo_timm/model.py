@@ -11,7 +11,7 @@ from tpzoo_timm.create import create, mode
 from tpzoo_timm.cut import CutError, cut
 from tpzoo_timm.groups import layer_groups
 from tpzoo_timm.settings import TimmSettings
-from tpzoo_timm.verify import verify
+from tpzoo_timm.verify import check_still, verify
 
 
 def build(name: str, settings: TimmSettings, spec: DataSpec) -> Network:
@@ -23,6 +23,7 @@ def build(name: str, settings: TimmSettings, spec: DataSpec) -> Network:
     """
     model = create(name, settings, spec)
     sample = torch.randn(2, *spec.input_shape, generator=torch.Generator().manual_seed(0))
+    check_run(name, model, sample)
     try:
         network = cut_network(model, settings.credit, sample)
         verify(model, network, sample)
@@ -38,9 +39,9 @@ def cut_network(model: nn.Module, credit: str, sample: torch.Tensor) -> Network:
     Raises:
         CutError: it cannot be cut.
     """
+    check_still(model)
     groups = layer_groups(model, credit)
     with mode(model, False):
-        _check_run(model, sample)
         blocks = cut(model, groups, sample)
     try:
         return Network(blocks, sample.shape[1:])
@@ -48,14 +49,18 @@ def cut_network(model: nn.Module, credit: str, sample: torch.Tensor) -> Network:
         raise CutError(error.what) from error
 
 
-def _check_run(model: nn.Module, sample: torch.Tensor) -> None:
+def check_run(name: str, model: nn.Module, sample: torch.Tensor) -> None:
+    """Raise :class:`SettingError` if the model cannot take such pictures at all."""
     try:
-        with torch.no_grad():
+        with mode(model, False), torch.no_grad():
             model(sample)
     except Exception as error:  # layers can raise anything about sizes that they cannot handle
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         size = " x ".join(map(str, sample.shape[1:]))
-        raise CutError(f"the model itself does not run on pictures of {size}: {reason}") from error
+        what = f"timm/{name} does not run on pictures of {size}: {reason}"
+        raise SettingError(
+            what, "use larger pictures, another model, or architecture.options such as patch_size"
+        ) from error
 
 
 def _instead(credit: str) -> str:

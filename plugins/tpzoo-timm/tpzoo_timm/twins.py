@@ -96,6 +96,14 @@ def mixer_block(layer: Any, ends: TwinEnds) -> TwinLayer:
     return made(Chain({"tokens": residual(chain(tokens)), "channels": residual(chain(channels))}), ends)
 
 
+def conv_mlp(layer: Any, ends: TwinEnds) -> TwinLayer:
+    """VGG's dense layers as convolutions, after pictures that are too small for them were spread."""
+    size = tuple(max(layer.input_kernel_size, each) for each in ends.shape_in[1:])
+    spread = nn.Identity() if size == ends.shape_in[1:] else nn.AdaptiveAvgPool2d(size)
+    parts = {"spread": spread, "fc1": layer.fc1, "act1": layer.act1, "fc2": layer.fc2, "act2": layer.act2}
+    return made(chain(parts), ends)
+
+
 def norm_act(layer: Any, ends: TwinEnds) -> TwinLayer:
     """A norm that brings its activation."""
     norm = nn.BatchNorm2d(layer.num_features, layer.eps, affine=layer.affine)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.modules.dropout import _DropoutNd
 from tpzoo import Network
 
 from tpzoo_timm.create import mode
@@ -33,6 +34,14 @@ def verify(model: nn.Module, network: Network, sample: Tensor) -> None:
         if difference(found, expected) > TOLERANCE:
             raise CutError(f"its blocks compute something else than the model {where}")
     _check_purity(network, sample)
+
+
+def check_still(model: nn.Module) -> None:
+    """Raise a CutError if a layer drops values at random; a comparison of outputs may be too coarse to see it."""
+    for name, module in model.named_modules():
+        rate = getattr(module, "drop_prob", None) or (isinstance(module, _DropoutNd) and module.p) or 0.0
+        if rate:
+            raise CutError(f"its layer '{name}' drops values at random in training (rate {rate})")
 
 
 def run(module: nn.Module, x: Tensor) -> Tensor:

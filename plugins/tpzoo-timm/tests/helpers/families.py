@@ -40,8 +40,6 @@ MODELS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "nfnet": ("test_nfnet", {}),
     "resnetv2": ("resnetv2_50", {"channels": (8, 16, 24, 32), "stem_chs": 8}),
     "convmixer": ("convmixer_768_32", {}),
-    "cait": ("cait_xxs24_224", {}),
-    "relpos": ("test_vit_relpos", {}),
 }
 SAME = ("mixer", "vit", "vit_class_token", "vit_average", "resmlp", "gmlp", "deit", "deit_distilled", "convmixer")
 ONLY_STAGES = {"densenet": ("densenet121", {"growth_rate": 4, "block_config": (2, 2)})}
