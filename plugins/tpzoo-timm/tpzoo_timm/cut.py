@@ -89,7 +89,7 @@ def trace(model: nn.Module, groups: Groups, sample: Tensor) -> Flow:
     start, *_, end = graph.nodes
     varying = _varying(graph)
     labels = tuple(_label(model, node, groups) for node in varying)
-    return Flow(model, start, varying, end.args[0], labels, _tensors(model, graph, sample))  # type: ignore[arg-type]
+    return Flow(model, start, varying, end.args[0], labels, _tensors(model, graph, sample))
 
 
 class _Whole(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from timm.models import group_parameters
 from timm.models.vgg import VGG
@@ -22,9 +23,10 @@ def layer_groups(model: nn.Module, credit: str) -> dict[str, int]:
     """
     if isinstance(model, VGG):
         return dict(_vgg(model, credit))
-    if not hasattr(model, "group_matcher"):
+    matcher: Any = getattr(model, "group_matcher", None)
+    if matcher is None:
         raise CutError("timm does not say what its layer groups are (group_matcher)")
-    return group_parameters(model, model.group_matcher(coarse=credit == "stage"), reverse=True)
+    return group_parameters(model, matcher(coarse=credit == "stage"), reverse=True)
 
 
 def _vgg(model: VGG, credit: str) -> Iterator[tuple[str, int]]:
