@@ -96,6 +96,7 @@ def test_the_global_generator_is_only_used_by_the_constructor() -> None:
         ("poolformer_s12", "stage", "group_matcher"),
         ("coat_lite_tiny", "block", "cannot be cut exactly"),
         ("cait_xxs24_224", "block", "not one tensor"),
+        ("rdnet_tiny", "stage", "cannot group its layers by stage"),
         ("test_vit_relpos", "block", "drops values at random"),
     ],
 )

@@ -26,7 +26,10 @@ def layer_groups(model: nn.Module, credit: str) -> dict[str, int]:
     matcher: Any = getattr(model, "group_matcher", None)
     if matcher is None:
         raise CutError("timm does not say what its layer groups are (group_matcher)")
-    return group_parameters(model, matcher(coarse=credit == "stage"), reverse=True)
+    try:
+        return group_parameters(model, matcher(coarse=credit == "stage"), reverse=True)
+    except Exception as error:  # some models know one of the two groupings only, and assert that it is asked for
+        raise CutError(f"timm cannot group its layers by {credit}: {error}") from error
 
 
 def _vgg(model: VGG, credit: str) -> Iterator[tuple[str, int]]:
