@@ -12,8 +12,9 @@ demo: $(VENV)/test.stamp
 	$(BIN)/tpzoo train configs/demo.yaml --run-dir "$$run" && \
 	$(BIN)/python -m tpzoo.report.picture "$$run" "$$run/demo.png"
 
+# A worker for every core, each with one thread: tests are small, and threads of several workers would fight.
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -1,8 +1,14 @@
-"""Where the recipes lie: in `configs/` of a checkout, inside the package of an installation."""
+"""The recipes that come with tpzoo: in `configs/` of a checkout, inside the package of an installation."""
 
 from __future__ import annotations
 
+import itertools
+import re
+from collections.abc import Iterator
 from pathlib import Path
+
+from tpzoo.plugin.hookspecs import hookimpl
+from tpzoo.plugin.records import Recipe
 
 PACKAGE = Path(__file__).parent
 
@@ -27,3 +33,24 @@ def find_recipe(name: str) -> Path:
         if (recipe_folder() / candidate).is_file():
             return recipe_folder() / candidate
     return path
+
+
+@hookimpl
+def tpzoo_recipes() -> Iterator[Recipe]:
+    """Yield every YAML file in the folder of the recipes, called by its path there: ``mnist/dtp``."""
+    folder = recipe_folder()
+    for path in sorted(folder.rglob("*.yaml")):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        yield Recipe(name=name, summary=summary_of(path) or f"the recipe {name}", path=str(path))
+
+
+def summary_of(path: Path) -> str:
+    """The first sentence of the comment that a recipe starts with; empty if there is none."""
+    lines = path.read_text("utf-8").splitlines()
+    comment = [line.removeprefix("#").removeprefix(" ") for line in itertools.takewhile(_is_comment, lines)]
+    words = " ".join(itertools.takewhile(lambda line: not line.startswith(" "), comment))  # an indented line is code
+    return re.split(r"\.\s+(?=[A-Z])", words)[0].removesuffix(".")  # "et al. 2015" ends no sentence
+
+
+def _is_comment(line: str) -> bool:
+    return line.startswith("#")

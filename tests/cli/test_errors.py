@@ -9,6 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.helpers.command import assert_message, inside
 from tpzoo.cli import Verbs
 from tpzoo.errors import DataError, RunError
 
@@ -39,6 +40,11 @@ def test_what_the_machine_refuses_is_said_plainly(code: int) -> None:
     found = run(OSError(code, "No space left on device", "runs/metrics.csv"))
     assert found.exit_code == 1
     assert "No space left on device (runs/metrics.csv)" in found.stderr
+
+
+def test_a_name_that_no_file_can_have_is_the_users_mistake() -> None:
+    for words in (["train"], ["evaluate"], ["check"], ["show", "config"], ["cite"]):
+        assert_message(inside(*words, "a" * 5000), "a name is too long for a file")
 
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), OSError(errno.EBADF, "a bug")])

@@ -48,3 +48,9 @@ def test_the_installed_version_is_the_same() -> None:
 def test_an_unknown_verb_or_option_is_the_users_mistake() -> None:
     assert_message(tpzoo("trian"), "No such command", "trian")
     assert_message(tpzoo("train", "--qiuet"), "No such option", "--quiet")
+
+
+def test_help_can_be_asked_for_after_a_verb_was_used() -> None:
+    code = "import tpzoo.cli.list\nfrom tpzoo.cli import main\nmain(['--help'], prog_name='tpzoo')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

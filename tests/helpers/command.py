@@ -23,6 +23,18 @@ def tpzoo(*words: str | Path, cwd: Path | None = None, **environment: str) -> su
     )
 
 
+def inside(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """As :func:`tpzoo`, but in this process: for the verbs that would load torch each time. A bug is raised."""
+    from click.testing import CliRunner
+
+    from tpzoo.cli import main
+
+    done = CliRunner().invoke(main, list(map(str, words)))
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess([*map(str, words)], done.exit_code, done.stdout, done.stderr)
+
+
 def assert_message(done: subprocess.CompletedProcess[str], *parts: str, code: int = 2) -> None:
     """The command ended with ``code`` and a message that holds ``parts``, and no traceback."""
     assert done.returncode == code, done.stderr

@@ -11,22 +11,23 @@ import click
 from tpzoo._version import __version__
 from tpzoo.errors import TpzooError
 
-VERBS = ("list", "plugins", "train")
+VERBS = ("train", "evaluate", "list", "show", "plugins", "check", "matrix", "new-plugin", "cite")
 
-# What the user's machine refuses, not a bug of ours: no space, no quota, no permission, a read-only file system.
-MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+# What the user's machine refuses, not a bug of ours: no space, no quota, a limit on files, no permission, a read-only
+# file system, a failing disk.
+MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
 
 
 class Verbs(click.Group):
     """Finds a verb in the module of its name, and turns a user's errors into a message and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
+        return [*VERBS]  # `list` is the module of a verb here
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"tpzoo.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"tpzoo.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -36,6 +37,8 @@ class Verbs(click.Group):
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:  # of a file that the user named
+                raise click.UsageError("a name is too long for a file") from error
             if error.errno not in MACHINE:
                 raise
             place = f" ({error.filename})" if error.filename else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -27,3 +29,26 @@ def open_catalogue(plugins: tuple[str, ...]) -> Catalogue:
         if failure.error is not None:
             click.echo(f"Warning: {failure.error.what} (see tpzoo plugins)", err=True)
     return catalogue
+
+
+def split(words: tuple[str, ...], plugins: tuple[str, ...] = ()) -> tuple[Path | None, tuple[str, ...]]:
+    """The config and the words: what comes first and has no ``=``, or is a file, is the config or a recipe."""
+    if words and ("=" not in words[0] or Path(words[0]).is_file()):
+        return config_path(words[0], plugins), words[1:]
+    return None, words
+
+
+def config_path(name: str, plugins: tuple[str, ...] = ()) -> Path:
+    """The config file called ``name``, or the recipe: one that comes with tpzoo, or a plugin's.
+
+    A name that fits none is returned as it is; reading it gives the error.
+    """
+    from tpzoo.recipes import find_recipe
+
+    path = find_recipe(name)
+    if path.is_file():
+        return path
+    from tpzoo.plugin.discovery import load_catalogue
+
+    found = load_catalogue(plugins).entries("recipe", glob.escape(name))
+    return Path(getattr(found[0].record, "path", "")) if len(found) == 1 else path

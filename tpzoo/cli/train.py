@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tpzoo.cli.options import plugin_option
+from tpzoo.cli.options import plugin_option, split
 
 if TYPE_CHECKING:
     from tpzoo.runner.summary import Summary
@@ -18,22 +18,32 @@ if TYPE_CHECKING:
 @click.argument("words", nargs=-1, metavar="[CONFIG] [KEY=VALUE]...")
 @click.option("--run-dir", type=click.Path(path_type=Path), help="The run's folder, instead of runs/NAME/TIME-HASH.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with the run in this folder.")
+@click.option("--checkpoint", default="last", metavar="NAME", help="With --resume: from which one, as best or last.")
 @plugin_option
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def command(
-    words: tuple[str, ...], run_dir: Path | None, resume: Path | None, plugins: tuple[str, ...], quiet: bool
+    words: tuple[str, ...],
+    run_dir: Path | None,
+    resume: Path | None,
+    checkpoint: str,
+    plugins: tuple[str, ...],
+    quiet: bool,
 ) -> None:
     """Run the experiment that CONFIG describes, with every KEY=VALUE put over it.
 
     CONFIG is a YAML file or the name of a recipe that comes with tpzoo. AXIS=NAME selects another component, as in
     rule=bp or data=mnist; AXIS.SETTING=VALUE changes a setting of one.
+
+    Ctrl-C and SIGTERM end the run after the step that is under way, with a checkpoint to resume from; a second one
+    ends it at once. Exit codes: 0 the run is done, 1 it failed or was interrupted, 2 nothing was run.
     """
-    config, settings = split(words)
+    config, settings = split(words, plugins)
     if resume is not None and (config is not None or run_dir is not None):
         raise click.UsageError("--resume takes that run's config and folder: give neither CONFIG nor --run-dir")
 
     from tpzoo.config import load
 
+    finished = resume is not None and is_done(resume)
     loaded = load(config if resume is None else config_of(resume), settings, plugins=plugins)
     if not quiet:
         for notice in loaded.notices:
@@ -42,21 +52,20 @@ def command(
     from tpzoo.runner import train  # loads torch, which a mistake in the config should not have to wait for
 
     summary = train(
-        loaded, loaded.catalogue, run_dir=run_dir, resume=resume, quiet=quiet, command=["tpzoo", *sys.argv[1:]]
+        loaded,
+        loaded.catalogue,
+        run_dir=run_dir,
+        resume=resume,
+        checkpoint=checkpoint,
+        quiet=quiet,
+        command=["tpzoo", *sys.argv[1:]],
     )
+    if finished and not quiet:
+        click.echo(f"{resume} is the folder of a run that had ended: nothing was changed")
     if not quiet:
         click.echo(describe(summary))
     if summary.status != "done":
         sys.exit(1)
-
-
-def split(words: tuple[str, ...]) -> tuple[Path | None, tuple[str, ...]]:
-    """The config and the words: what comes first and has no ``=``, or is a file, is the config."""
-    from tpzoo.recipes import find_recipe
-
-    if words and ("=" not in words[0] or Path(words[0]).is_file()):
-        return find_recipe(words[0]), words[1:]
-    return None, words
 
 
 def config_of(folder: Path) -> Path:
@@ -64,6 +73,13 @@ def config_of(folder: Path) -> Path:
     from tpzoo.runner.folder import reopen
 
     return reopen(folder).path / "config.yaml"
+
+
+def is_done(folder: Path) -> bool:
+    """Whether the run in ``folder`` came to its end."""
+    from tpzoo.runner.folder import reopen
+
+    return reopen(folder).status() == "done"
 
 
 def describe(summary: Summary) -> str:

@@ -2,6 +2,7 @@
 
 from tpzoo.config.describe import SettingRow, settings_table
 from tpzoo.config.loader import load
+from tpzoo.config.origins import annotated_yaml
 from tpzoo.config.resolved import LoadedConfig, dump_yaml, to_plain
 from tpzoo.config.schema import Checkpoint, Experiment, FeedbackTraining, Optimizers
 from tpzoo.config.settings_from import settings_from, smallest
@@ -13,6 +14,7 @@ __all__ = [
     "LoadedConfig",
     "Optimizers",
     "SettingRow",
+    "annotated_yaml",
     "dump_yaml",
     "load",
     "settings_from",

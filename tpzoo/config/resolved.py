@@ -57,15 +57,22 @@ class LoadedConfig:
 
     def to_yaml(self) -> str:
         """The resolved config, which can be run as it is."""
-        tree = to_plain(self.experiment)
+        return self.header() + dump_yaml(self.plain())
+
+    def plain(self) -> dict[str, Any]:
+        """The resolved config as dicts, lists and scalars; what was removed from a table is null."""
+        tree: dict[str, Any] = to_plain(self.experiment)
         # A module can be loaded by a user but not by a config, which might be a stranger's.
         tree["plugins"] = [name for name in self.experiment.plugins if is_file(name)]
-        modules = [name for name in self.experiment.plugins if not is_file(name)]
         for table in ("probes", "loggers"):
             removed = set(getattr(Experiment(), table)) - set(tree[table])
             tree[table].update(dict.fromkeys(sorted(removed)))
-        header = f"# needs --plugin {' --plugin '.join(modules)}\n" if modules else ""
-        return header + dump_yaml(tree)
+        return tree
+
+    def header(self) -> str:
+        """A comment that names the modules that must be loaded by hand; empty if there are none."""
+        modules = [name for name in self.experiment.plugins if not is_file(name)]
+        return f"# needs --plugin {' --plugin '.join(modules)}\n" if modules else ""
 
     @property
     def hash(self) -> str:
@@ -140,9 +147,14 @@ for _tag, _pattern in (("float", FLOAT), ("int", INTEGER)):
     )
 
 
-def dump_yaml(tree: Mapping[str, Any]) -> str:
-    """Return YAML text that :func:`tpzoo.config.load` reads back to the same values."""
+def dump_yaml(tree: Mapping[str, Any], width: int = 120, flow: bool | None = None) -> str:
+    """Return YAML text that :func:`tpzoo.config.load` reads back to the same values.
+
+    Args:
+        width: where lines are broken.
+        flow: True writes all in braces and brackets; None only the innermost collections.
+    """
     text: str = yaml.dump(
-        dict(tree), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120
+        dict(tree), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=flow, width=width
     )
     return text

@@ -38,6 +38,9 @@ class Checkpoint:
 
     every_epochs: int = setting(0, minimum=0, help="keep every N-th epoch; 0: only the last and the best")
     keep_best: bool = setting(True, help="keep the best by validation accuracy")
+    every_seconds: float = setting(
+        300.0, minimum=0, help="save the last one also within a long epoch, this often; 0: only after whole passes"
+    )
 
 
 @dataclass(frozen=True)

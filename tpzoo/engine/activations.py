@@ -66,7 +66,7 @@ class Sigmoid(Activation):
 
 
 class Elu(Activation):
-    """ELU with alpha 1. Both ends positive: d; both negative: exp(a) expm1(d)."""
+    """ELU with alpha 1. Both ends positive: d; both negative: exp(a) expm1(d), from the upper end downwards."""
 
     def forward(self, a: Tensor) -> Tensor:
         return F.elu(a)
@@ -74,9 +74,11 @@ class Elu(Activation):
     def difference(self, a: Tensor, d: Tensor) -> Tensor:
         moved = a + d
         # The clamps keep the branch that is not taken finite, and with it its gradient.
-        below = a.clamp(max=0).exp() * d.clamp(max=1).expm1()
+        falling = a.clamp(max=0).exp() * d.clamp(max=0).expm1()
+        rising = -moved.clamp(max=0).exp() * (-d).clamp(max=0).expm1()
+        below = torch.where(d > 0, rising, falling)
         across = F.elu(moved) - F.elu(a)
-        return torch.where((a > 0) & (moved > 0), d, torch.where((a <= 0) & (moved <= 0) & (d <= 1), below, across))
+        return torch.where((a > 0) & (moved > 0), d, torch.where((a <= 0) & (moved <= 0), below, across))
 
 
 class Relu(Activation):

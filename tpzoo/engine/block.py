@@ -32,10 +32,22 @@ class Block(nn.Module, abc.ABC):
     after the pass of a training step.
     """
 
+    # Found at the first run: to walk through the modules in every pass would cost as much as a small layer.
+    _has_buffers: bool | None = None
+    _norms: tuple[nn.Module, ...] | None = None
+
     @property
     def row_independent(self) -> bool:
         """Whether one sample's output is independent of the others in the batch."""
-        return not any(isinstance(module, _BatchNorm) and module.training for module in self.modules())
+        if self._norms is None:
+            self._norms = tuple(module for module in self.modules() if isinstance(module, _BatchNorm))
+        return not any(norm.training for norm in self._norms)
+
+    def state_buffers(self) -> dict[str, Tensor]:
+        """The buffers by name. A block must be whole when it first runs: whether it has any is found then."""
+        if self._has_buffers is None:
+            self._has_buffers = any(True for _ in self.buffers())
+        return dict(self.named_buffers()) if self._has_buffers else {}
 
     @abc.abstractmethod
     def run(self, x: Tensor) -> Activity:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -28,9 +29,9 @@ class Chain(Block):
         self._linear = linear
 
     @property
-    def layers(self) -> dict[str, nn.Module]:
+    def layers(self) -> Mapping[str, nn.Module]:
         """The layers by name, in the order in which they run."""
-        return {name: self.get_submodule(name) for name in self._names}
+        return dict(self.named_children())
 
     def run(self, x: Tensor) -> Activity:
         if self._linear is None:
@@ -49,7 +50,7 @@ class Chain(Block):
     def _through(self, names: Sequence[str], x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         aux: dict[str, Tensor] = {}
         for name in names:
-            x = run_layer(name, self.get_submodule(name), x, aux)
+            x = run_layer(name, cast(nn.Module, self._modules[name]), x, aux)
         return x, aux
 
 

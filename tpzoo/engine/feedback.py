@@ -88,6 +88,11 @@ class FeedbackMap(nn.Module, abc.ABC):
         moved: Tensor = self(u + d, at)
         return moved - at.memo((self, "g(u)"), lambda: self(u, at))
 
+    def mirrored(self) -> dict[str, Tensor]:
+        """The weights that correspond to forward weights, by the name of the parameter of the block that is inverted,
+        each in the layout of that parameter; empty where nothing corresponds."""
+        return {}
+
     def features(self, u: Tensor, at: At) -> Tensor:
         """The part of g before its linear tail."""
         raise TypeError(f"{type(self).__name__} has no linear tail (capability linear_tail)")
@@ -143,6 +148,7 @@ class Feedback(nn.Module):
         super().__init__()
         self.edges = tuple(edges)
         self.maps = nn.ModuleDict({edge.name: edge.map for edge in edges})
+        self._names = {edge.name: [f"{edge.name}.{name}" for name, _ in edge.map.named_parameters()] for edge in edges}
         self.shared = shared
         self.backend: Backend = AUTOGRAD
         if len(self.maps) != len(self.edges):
@@ -188,7 +194,7 @@ class Feedback(nn.Module):
 
     def gradients(self, edges: Sequence[Edge], loss: Callable[[], Tensor]) -> list[dict[str, Tensor]]:
         """The gradient of the scalar ``loss()`` with respect to the maps of ``edges``, a dict for each edge."""
-        names = [f"{edge.name}.{name}" for edge in edges for name, _ in edge.map.named_parameters()]
+        names = [name for edge in edges for name in self._names[edge.name]]
         found, _ = self.backend.loss_gradients(self.maps, names, lambda: (loss(), []))
         return [_of_edge(found, edge.name) for edge in edges]
 

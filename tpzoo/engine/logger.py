@@ -36,7 +36,7 @@ class LogRecord:
     """Figures of one moment.
 
     Attributes:
-        event: ``step`` (means since the last such record), ``epoch`` (after an epoch and its evaluation), ``probe``,
+        event: ``step`` (means over the epoch so far), ``epoch`` (after an epoch and its evaluation), ``probe``,
             or any other word.
         epoch: epochs begun, from 1; 0 before the first (pre-training of the feedback).
         step: training steps completed since the start of the run.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tpzoo.engine.block import Activity, Block
-from tpzoo.engine.passes import AUTOGRAD, Backend, Pass, run_on_copies
+from tpzoo.engine.passes import AUTOGRAD, Backend, Buffers, Pass, run_on_copies
 from tpzoo.errors import SettingError
 
 T = TypeVar("T")
@@ -167,20 +167,26 @@ class Network(nn.Module):
         """
 
         def surrogate() -> tuple[Tensor, list[Tensor]]:
-            out = self._connected(x, update_buffers)
+            out, moved = self._connected(x)
+            layout.extend((block, name) for block in moved for name in moved[block])
             # <out, error / batch> has the gradient of the mean loss; the error itself is held constant.
-            return (out * (error(out.detach()) / x.shape[0])).sum(), [out]
+            value = (out * (error(out.detach()) / x.shape[0])).sum()
+            return value, [out, *(buffer for of_block in moved.values() for buffer in of_block.values())]
 
+        layout: list[tuple[str, str]] = []
         names = [name for name, _ in self.blocks.named_parameters()]
-        gradients, (out,) = self.backend.loss_gradients(self.blocks, names, surrogate)
+        gradients, (out, *buffers) = self.backend.loss_gradients(self.blocks, names, surrogate)
+        for (block, name), buffer in zip(layout, buffers, strict=True):
+            self._put_back(block, {name: buffer}, update_buffers)
         return out, gradients
 
-    def _connected(self, x: Tensor, update_buffers: bool) -> Tensor:
+    def _connected(self, x: Tensor) -> tuple[Tensor, dict[str, Buffers]]:
+        """The output as one graph, and the moved buffers by block; nodes that share a block move them in turn."""
+        moved: dict[str, Buffers] = {}
         for node in self.nodes:
-            activity, moved = run_on_copies(self.block_of(node), x)
-            self._put_back(node, moved, update_buffers)
+            activity, moved[node.block] = run_on_copies(self.block_of(node), x, start=moved.get(node.block))
             x = activity.out
-        return x
+        return x, moved
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -204,19 +210,20 @@ class Network(nn.Module):
         block = self.block_of(node)
         if graph:
             made = self.backend.run(node.block, block, h)
-            self._put_back(node, made.buffers, update_buffers)
+            self._put_back(node.block, made.buffers, update_buffers)
             return Pass(node.name, node.block, h, made.activity, made)
         with torch.no_grad():
             activity, moved = run_on_copies(block, h)
-        self._put_back(node, moved, update_buffers)
+        self._put_back(node.block, moved, update_buffers)
         return Pass(node.name, node.block, h, activity)
 
-    def _put_back(self, node: Node, moved: Mapping[str, Tensor], update_buffers: bool) -> None:
-        if not (update_buffers and self.training):
+    def _put_back(self, block: str, moved: Mapping[str, Tensor], update_buffers: bool) -> None:
+        if not (moved and update_buffers and self.training):
             return
+        buffers = dict(self.blocks[block].named_buffers())
         with torch.no_grad():
-            for name, buffer in self.block_of(node).named_buffers():
-                buffer.copy_(moved[name])
+            for name, value in moved.items():
+                buffers[name].copy_(value)
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -111,9 +111,14 @@ class _Call(nn.Module):
         return self._call()
 
 
-def run_on_copies(block: Block, x: Tensor, parameters: Mapping[str, Tensor] | None = None) -> tuple[Activity, Buffers]:
-    """Run ``block`` with copies of its buffers: the module is untouched, and the moved copies are returned."""
-    buffers = {name: buffer.clone() for name, buffer in block.named_buffers()}
+def run_on_copies(
+    block: Block, x: Tensor, parameters: Mapping[str, Tensor] | None = None, start: Mapping[str, Tensor] | None = None
+) -> tuple[Activity, Buffers]:
+    """Run ``block`` with copies of its buffers: the module is untouched, and the moved copies are returned.
+
+    ``start`` takes the place of the module's own buffers.
+    """
+    buffers = {name: buffer.clone() for name, buffer in (start or block.state_buffers()).items()}
     if not buffers and parameters is None:
         return block.run(x), buffers
     state = {f"block.{name}": value for name, value in {**buffers, **(parameters or {})}.items()}
@@ -122,8 +127,11 @@ def run_on_copies(block: Block, x: Tensor, parameters: Mapping[str, Tensor] | No
 
 def select(module: nn.Module, names: Sequence[str]) -> dict[str, Tensor]:
     """The named parameters; unlike ``get_parameter`` also those that ``functional_call`` has put in their place."""
-    parameters = dict(module.named_parameters())
-    return {name: parameters[name] for name in names}
+    found: dict[str, Tensor] = {}
+    for name in names:
+        path, _, last = name.rpartition(".")
+        found[name] = getattr(module.get_submodule(path), last)
+    return found
 
 
 class AutogradGraph:
@@ -133,7 +141,12 @@ class AutogradGraph:
         self.leaf = x.detach().requires_grad_(x.is_floating_point())
         with torch.enable_grad():
             self.activity, self.buffers = run_on_copies(block, self.leaf)
-        self.parameters = {f"{block_name}.{name}": p for name, p in block.named_parameters() if p.requires_grad}
+        self.block_name, self.block = block_name, block
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """The parameters that are trained, by ``block.parameter``."""
+        return {f"{self.block_name}.{name}": p for name, p in self.block.named_parameters() if p.requires_grad}
 
     def vjp(self, cotangent: Tensor, at: Place, batched: bool = False) -> Tensor:
         place = self.leaf if at == "input" else self.activity.pre
@@ -176,8 +189,11 @@ def _grad(
 ) -> dict[str, Tensor]:
     if not outputs or not parameters:
         return {}
-    found = torch.autograd.grad(outputs, list(parameters.values()), cotangents, retain_graph=True, allow_unused=True)
-    return {name: gradient for name, gradient in zip(parameters, found, strict=True) if gradient is not None}
+    # A parameter that cancels (a bias in a difference) has the gradient zero, as by subtraction and as by torch.func.
+    found = torch.autograd.grad(
+        outputs, list(parameters.values()), cotangents, retain_graph=True, allow_unused=True, materialize_grads=True
+    )
+    return dict(zip(parameters, found, strict=True))
 
 
 class FunctionalGraph:

@@ -6,6 +6,7 @@ import abc
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 
 from tpzoo.engine.draw import Draw
@@ -46,7 +47,8 @@ class Rule(nn.Module, abc.ABC):
         trace = context.trace()
         if context.order == "feedback_first":
             context.train_feedback(trace)
-        displacements = self.displacements(trace, context.feedback, context.batch, context.draw)
+        with torch.no_grad():  # a displacement is a number, not a graph over the maps
+            displacements = self.displacements(trace, context.feedback, context.batch, context.draw)
         gradients = self.gradients(trace, displacements)
         if context.order == "targets_first":
             context.train_feedback(trace)

@@ -40,6 +40,10 @@ class TwinLayer(nn.Module, abc.ABC):
         moved: Tensor = self(v + d, side)
         return moved - self(v, side)
 
+    def mirrored(self) -> dict[str, Tensor]:
+        """The weights by the name and in the layout of the layer's own; empty for a twin without weights."""
+        return {}
+
     def gradient(self, v: Tensor, cotangent: Tensor, side: Side) -> dict[str, Tensor]:
         """For a linear twin with weights: the gradient of <forward(v), cotangent> by parameter name."""
         raise TypeError(f"{type(self).__name__} has no weights, or does not say how they are differentiated")

@@ -50,6 +50,18 @@ def partners(record: Record, catalogue: Catalogue) -> dict[str, list[str]]:
     }
 
 
+def wanted_by(record: Record, catalogue: Catalogue) -> dict[str, list[str]]:
+    """Return, for each capability that ``record`` provides, the components that require it, as ``kind name``."""
+    return {
+        capability: [
+            f"{entry.record.kind} {entry.record.name}"
+            for entry in catalogue.entries()
+            if capability in required(entry.record)
+        ]
+        for capability in provided(record)
+    }
+
+
 def provided(record: Record) -> tuple[str, ...]:
     """What ``record`` offers to other components, implied capabilities included."""
     implied = isinstance(record, FeedbackPath) and record.name != "none"

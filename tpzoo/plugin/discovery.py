@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -41,6 +42,7 @@ BUILTINS: tuple[str, ...] = (
     "tpzoo.zoo.probes.cards",
     "tpzoo.zoo.loggers.cards",
     "tpzoo.runner.cards",
+    "tpzoo.recipes",
 )
 """The modules that tpzoo itself registers, through the same hooks as any plugin."""
 
@@ -73,6 +75,41 @@ def load_catalogue(plugins: Sequence[str] = (), builtins: Sequence[str] = BUILTI
 def with_plugins(catalogue: Catalogue, plugins: Sequence[str]) -> Catalogue:
     """Return ``catalogue`` with further plugins, given as for :func:`load_catalogue`; errors as there."""
     return _catalogue(catalogue.plugins, [_named(name) for name in plugins]) if plugins else catalogue
+
+
+def of_target(catalogue: Catalogue, target: str) -> tuple[Catalogue, list[PluginInfo]]:
+    """Return the plugins that a user means by a name, and the catalogue that they are in.
+
+    Args:
+        catalogue: what is loaded; a file or a module that it lacks is added.
+        target: a distribution, an entry as ``tpzoo plugins`` shows it, a file, or a module. If it is none of them, no
+            plugin is returned.
+    """
+    found = [plugin for plugin in catalogue.plugins if _answers_to(plugin, target)]
+    if not found and (is_file(target) or _is_module(target)):
+        catalogue = with_plugins(catalogue, [target])
+        found = [plugin for plugin in catalogue.plugins if _answers_to(plugin, target)]
+    return catalogue, found
+
+
+def _answers_to(plugin: PluginInfo, target: str) -> bool:
+    if plugin.requested:
+        return plugin.key == plugin_key(target)
+    module = plugin.source.partition(":")[0]
+    same_file = is_file(target) and _file_of(module) == Path(plugin_key(target))
+    return target in (plugin.key, module) or same_file or normal_name(plugin.distribution) == normal_name(target)
+
+
+def _file_of(module: str) -> Path | None:
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return Path(file).resolve() if file else None
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError, AttributeError):
+        return False
 
 
 def _catalogue(loaded: Sequence[PluginInfo], found: Iterable[_Found]) -> Catalogue:
@@ -144,8 +181,7 @@ def _is_blocked(info: PluginInfo, names: set[str]) -> bool:
 def _is_loaded(info: PluginInfo, loaded: Iterable[PluginInfo]) -> bool:
     """Whether a plugin that is asked for by name is a module that some distribution has brought already."""
     modules = {other.source.partition(":")[0] for other in loaded if other.records}
-    files = {getattr(sys.modules.get(module), "__file__", None) for module in modules} - {None}
-    return info.requested and (info.key in modules or info.key in {str(Path(file).resolve()) for file in files if file})
+    return info.requested and (info.key in modules or Path(info.key) in map(_file_of, modules))
 
 
 def _load(plugin: _Found) -> PluginInfo:

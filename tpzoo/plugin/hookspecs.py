@@ -64,7 +64,7 @@ def tpzoo_feedback_paths() -> Iterable[records.FeedbackPath]:
                 name="skip_one",
                 summary="from every second block to the block below it",
                 config=SkipSettings,
-                build="my_package.skip:build_skip",  # build_skip(settings, network, make_map) -> Feedback
+                build="my_package.skip:build_skip",  # build_skip(settings, network, connect) -> Feedback
             )
     """
     return ()

@@ -75,9 +75,10 @@ class Architecture(Record):
 
 
 class FeedbackPath(Record):
-    """Which wires carry information down. ``build(settings, network, make_map) -> Feedback``.
+    """Which wires carry information down. ``build(settings, network, connect: Connect) -> Feedback``.
 
-    ``make_map(edge) -> FeedbackMap`` builds the map form that the config selects for the path's ``map`` setting.
+    ``connect(name, source, target) -> Edge`` puts the map form that the config selects for the path's ``map`` setting
+    on a wire.
     """
 
     kind = "feedback"
@@ -201,8 +202,8 @@ class OptimizerSettings:
 class Optimizer(Record):
     """What turns gradients into updates. ``build(settings, groups) -> torch.optim.Optimizer``.
 
-    ``groups`` are torch parameter groups, one for each block or edge, each with its ``name``, and with every per-block
-    setting of ``settings`` already resolved for it. Settings inherit from :class:`OptimizerSettings`.
+    ``groups`` are torch parameter groups, one for all blocks or edges that have the same settings; ``name`` lists them,
+    and every per-block setting of ``settings`` is already resolved. Settings inherit from :class:`OptimizerSettings`.
     """
 
     kind = "optimizer"

@@ -19,9 +19,10 @@ from tpzoo.engine.learner import Learner
 from tpzoo.engine.network import Network
 from tpzoo.engine.optimise import Group
 from tpzoo.engine.probe import Probe
+from tpzoo.engine.rule import Rule
 from tpzoo.engine.step import Engine, Iterations
 from tpzoo.engine.twin import TwinEnds, TwinLayer
-from tpzoo.plugin.catalogue import Catalogue
+from tpzoo.plugin.catalogue import Catalogue, normal_name
 from tpzoo.plugin.settings import Component, PerName
 from tpzoo.runner.device import choose_device, choose_precision
 from tpzoo.runner.groups import Stepper, parameter_groups
@@ -57,12 +58,12 @@ def build(experiment: Experiment, catalogue: Catalogue) -> Built:
     make = Maker(catalogue, blocks, edges)
     with seeded(experiment.seed, "init/rest"):
         learner: Learner = make("learner", experiment.learner)
-        rule = make("rule", experiment.rule)
+        rule: Rule = make("rule", experiment.rule)
         loss, output = make("loss", experiment.loss, data.spec), make("output", experiment.output)
         probes = {name: make("probe", component) for name, component in experiment.probes.items()}
     for module in (network, feedback, learner, rule, loss, output):
         module.to(device=device, dtype=dtype)
-    forward, backward = _steppers(experiment, catalogue, network, feedback, learner)
+    forward, backward = _steppers(experiment, catalogue, network, feedback, learner, rule)
     iterations = _iterations(experiment.feedback_training.iterations, edges)
     streams = Streams(experiment.seed, device)
     engine = Engine(network, feedback, rule, learner, loss, output, forward.group, backward.group, streams, iterations)
@@ -80,8 +81,7 @@ class Maker:
 
     def __call__(self, kind: str, chosen: Component, *arguments: Any) -> Any:
         """Build one component: its builder gets its settings, then ``arguments``."""
-        name = f"{chosen.distribution}/{chosen.name}" if chosen.distribution else chosen.name
-        record = self._catalogue.find(kind, name).record
+        record = self._catalogue.find(kind, _full_name(chosen)).record
         settings = self.resolve(chosen.settings, chosen.name)
         if record.config is None and not arguments:
             return record.builder()()
@@ -109,6 +109,12 @@ class Maker:
         return dataclasses.replace(settings, **found)
 
 
+def _full_name(chosen: Component) -> str:
+    """``distribution/name``, also where the config wrote it so; the bare name if no distribution is known."""
+    written = normal_name(chosen.name.partition("/")[0]) == normal_name(chosen.distribution)
+    return chosen.name if written or not chosen.distribution else f"{chosen.distribution}/{chosen.name}"
+
+
 def build_feedback(make: Maker, chosen: Component, network: Network) -> Feedback:
     """The feedback path, with the map form of its settings on every wire."""
     chosen_map = getattr(chosen.settings, "map", None)
@@ -131,25 +137,40 @@ def seeded(seed: int, stream: str) -> Iterator[None]:
 
 
 def _steppers(
-    experiment: Experiment, catalogue: Catalogue, network: Network, feedback: Feedback, learner: Learner
+    experiment: Experiment, catalogue: Catalogue, network: Network, feedback: Feedback, learner: Learner, rule: Rule
 ) -> tuple[Stepper, Stepper]:
-    chosen = experiment.optimizer
-    backward = chosen.forward if learner.mirrors_forward_optimizer else chosen.feedback
-    pairs = ((chosen.forward, network.blocks), (backward, feedback.maps))
-    first, second = (_stepper(each, dict(members.items()), catalogue, experiment.epochs) for each, members in pairs)
-    return first, second
+    chosen, epochs = experiment.optimizer, experiment.epochs
+    blocks, edges = dict(network.blocks.items()), dict(feedback.maps.items())
+    forward = _stepper(chosen.forward, blocks, list(blocks), catalogue, epochs)
+    # what is never trained needs no optimiser, whose schedule would warn that it was never stepped
+    learns = learner.trains or rule.trains_feedback
+    if learner.mirrors_forward_optimizer:
+        return forward, _stepper(chosen.forward, edges, list(blocks), catalogue, epochs, learns)
+    return forward, _stepper(chosen.feedback, edges, list(edges), catalogue, epochs, learns)
 
 
-def _stepper(chosen: Component, members: Mapping[str, nn.Module], catalogue: Catalogue, epochs: int) -> Stepper:
-    make = Maker(catalogue, list(members), list(members))
+def _stepper(
+    chosen: Component,
+    members: Mapping[str, nn.Module],
+    names: Sequence[str],
+    catalogue: Catalogue,
+    epochs: int,
+    learns: bool = True,
+) -> Stepper:
+    """``names`` are what the settings may differ by: the members, or for a mirrored optimiser the blocks."""
+    if not members:  # a path without edges: settings by edge, left over from another path, have no meaning
+        return Stepper(Group({}, None), None)
+    make = Maker(catalogue, names, names)
     settings = make.resolve(chosen.settings, chosen.name)
-    groups = parameter_groups(settings, members)
-    optimizer = make("optimizer", chosen, groups) if groups else None
+    groups = parameter_groups(settings, members, names)
+    optimizer = make("optimizer", chosen, groups) if groups and learns else None
     schedule = make("schedule", settings.schedule, optimizer, epochs) if optimizer else None
     return Stepper(Group(members, optimizer, settings.clip), schedule)
 
 
 def _iterations(chosen: PerName[int], edges: Sequence[str]) -> Iterations:
+    if not edges:
+        return Iterations()
     if isinstance(chosen.value, int):
         return Iterations(together=chosen.value)
     return Iterations(by_edge=chosen.resolve(edges, "feedback_training.iterations"))

@@ -52,3 +52,10 @@ def sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what :func:`replacing` left behind in ``folder`` when the process was killed."""
+    for path in folder.glob(".*.part"):
+        if path.is_file():
+            path.unlink(missing_ok=True)

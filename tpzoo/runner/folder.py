@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tpzoo.errors import CheckpointError, SettingError
-from tpzoo.runner.files import write_atomic
+from tpzoo.runner.files import remove_unfinished, write_atomic
 from tpzoo.runner.summary import Summary, write_summary
 
 Status = Literal["running", "done", "failed", "interrupted"]
@@ -33,6 +33,13 @@ class RunFolder:
         """How the run stood last; empty if it never said so."""
         try:
             return str(json.loads((self.path / "status.json").read_text("utf-8"))["status"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
+    def config_hash(self) -> str:
+        """The hash of the config that the run was started with; empty if the folder does not say."""
+        try:
+            return str(json.loads((self.path / "environment.json").read_text("utf-8"))["config_hash"])
         except (OSError, ValueError, KeyError, TypeError):
             return ""
 
@@ -72,7 +79,7 @@ def create(
     folder = RunFolder(path)
     write_atomic(path / "config.yaml", config_yaml)
     write_atomic(path / "command.txt", shlex.join(command) + "\n")
-    folder._write_json("environment.json", environment)
+    folder._write_json("environment.json", {"config_hash": config_hash, **environment})
     folder.set_status("running")
     return folder
 
@@ -92,6 +99,7 @@ def _claim(path: Path) -> Path:
     if path.exists() and not path.is_dir():
         raise SettingError(f"--run-dir {path} is a file", "give a folder that is empty or does not exist yet")
     path.mkdir(parents=True, exist_ok=True)
+    remove_unfinished(path)
     if any(path.iterdir()):
         mend = f"give an empty folder, or continue that run with --resume {path}"
         raise SettingError(f"--run-dir {path} is not empty", mend)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,14 @@ class Stepper:
     group: Group
     schedule: LRScheduler | None
 
+    def end_epoch(self) -> None:
+        """Go to the learning rates of the next epoch."""
+        if self.schedule is not None:
+            with warnings.catch_warnings():
+                # torch counts the optimiser's steps in this process alone, and none may have been due since resuming
+                warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
+                self.schedule.step()
+
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
         if self.group.optimizer is None or self.schedule is None:
@@ -35,27 +44,36 @@ class Stepper:
             self.schedule.load_state_dict(state["schedule"])
 
 
-def parameter_groups(settings: Any, members: Mapping[str, nn.Module]) -> list[dict[str, Any]]:
+def parameter_groups(
+    settings: Any, members: Mapping[str, nn.Module], names: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
     """Torch parameter groups for the members that ``settings.train`` names; the others stop requiring gradients.
 
-    Members with the same settings share a group: the optimiser then steps them in one kernel, to the same numbers.
+    Members with the same settings share a group: the optimiser then steps them in one kernel, to the same numbers. The
+    group's ``name`` lists them.
 
     Args:
-        settings: optimiser settings, per-name values resolved to ``members``.
+        settings: optimiser settings, per-name values resolved to ``names``.
+        names: what the settings know; default the members.
 
     Raises:
         SettingError: a pattern of ``train`` names no member.
     """
     per_name = {key: value for key, value in vars(settings).items() if isinstance(value, PerName)}
-    groups: dict[tuple[Any, ...], list[Tensor]] = {}
-    for name in members:
-        if name in _trained(settings.train, list(members)):
-            values = tuple(value[name] for value in per_name.values())
-            groups.setdefault(values, []).extend(members[name].parameters())
-        else:
-            members[name].requires_grad_(False)
+    trained = _trained(settings.train, list(members if names is None else names))
+    groups: dict[tuple[Any, ...], dict[str, list[Tensor]]] = {}
+    for name, member in members.items():
+        if name not in trained:
+            member.requires_grad_(False)
+        elif params := list[Tensor](member.parameters()):
+            groups.setdefault(tuple(value[name] for value in per_name.values()), {})[name] = params
     return [
-        {"params": params, **dict(zip(per_name, values, strict=True))} for values, params in groups.items() if params
+        {
+            "name": ", ".join(found),
+            "params": [p for params in found.values() for p in params],
+            **dict(zip(per_name, values, strict=True)),
+        }
+        for values, found in groups.items()
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from tpzoo.config.schema import Experiment
+from tpzoo.engine.data import Split
 from tpzoo.engine.draw import Streams
 from tpzoo.engine.logger import Logger, LogRecord
 from tpzoo.engine.probe import Snapshot
 from tpzoo.errors import RunError
 from tpzoo.runner.build import Built
-from tpzoo.runner.diagnose import name_the_culprit
+from tpzoo.runner.diagnose import broken_weights, name_the_culprit
 from tpzoo.runner.evaluate import Score, Totals, evaluate
 from tpzoo.runner.plan import Phase, make_plan
 from tpzoo.runner.steps import step_function
@@ -68,12 +69,13 @@ class Training:
         self.loggers = loggers
         self.progress = Progress()
         engine = built.engine
-        trains_feedback = engine.learner.trains and bool(engine.backward.trained)
+        trains_feedback = engine.learner.trains and not engine.rule.trains_feedback and bool(engine.backward.trained)
         self.plan = make_plan(experiment.epochs, experiment.feedback_training, trains_feedback)
         self._step = step_function(engine, built.device, experiment.cuda_graphs)
         self._totals = Totals()
         self._started = time.perf_counter()
         self._stop = False
+        self._due: Callable[[], bool] = _never
 
     @property
     def steps_per_epoch(self) -> int:
@@ -84,20 +86,24 @@ class Training:
         """End after the step that is under way."""
         self._stop = True
 
-    def run(self) -> Iterator[Phase]:
-        """Train to the end or until :meth:`stop`; yields after every phase, when a checkpoint may be saved.
+    def run(self, due: Callable[[], bool] | None = None) -> Iterator[Phase | None]:
+        """Train to the end or until :meth:`stop`; yields whenever a checkpoint is to be saved.
+
+        That is after every phase, which is yielded, and within a phase, where None is: when ``due()`` says so, and when
+        the run was stopped. All weights are finite at these moments.
 
         Raises:
-            RunError: the loss is no longer finite; the message names the block where that began.
+            RunError: the loss or a weight is no longer finite; the message names the block or edge where that began.
         """
+        self._due = due or _never
         self._started = time.perf_counter() - self.progress.seconds
         self._restore_totals()
         while self.progress.phase < len(self.plan) and not self._stop:
             phase = self.plan[self.progress.phase]
             self.built.engine.network.train()
-            self._pass_over(phase)
-            self._store_totals()
-            if self._stop and self.progress.batch < self.steps_per_epoch:
+            for _ in self._pass_over(phase):
+                yield None
+            if self.progress.batch < self.steps_per_epoch:
                 return
             if phase.kind == "train":
                 self._end_training_pass(phase)
@@ -106,7 +112,8 @@ class Training:
             self.progress.phase, self.progress.batch = self.progress.phase + 1, 0
             yield phase
 
-    def _pass_over(self, phase: Phase) -> None:
+    def _pass_over(self, phase: Phase) -> Iterator[None]:
+        """Work on the batches that are left of a phase; yields before the last one whenever it can be left."""
         every = max(1, self.steps_per_epoch // REPORTS_PER_EPOCH)
         for x, y in self._batches(phase):
             if phase.kind == "train":
@@ -115,7 +122,14 @@ class Training:
                 self.built.engine.train_feedback_batch(x)
             self.progress.batch += 1
             if phase.kind == "train" and self.progress.batch % every == 0:
-                self._report(phase, x)
+                self._log("step", phase.epoch, self.progress.step, _named("train", self._finite_score(phase, x)))
+            last = self.progress.batch == self.steps_per_epoch
+            if not (last or self._stop or self._due()):
+                continue
+            self._check(phase, x)
+            self._store_totals()
+            if not last:
+                yield
             if self._stop:
                 return
 
@@ -142,15 +156,27 @@ class Training:
         self._totals.add(out, y, self.built.engine.loss)
         self.progress.step += 1
 
-    def _report(self, phase: Phase, x: Tensor) -> None:
+    def _check(self, phase: Phase, x: Tensor) -> None:
+        """Refuse to go on, and to save, with numbers that are not finite."""
+        if phase.kind == "train":
+            self._finite_score(phase, x)
+        engine = self.built.engine
+        if culprit := broken_weights(engine.network, engine.feedback):
+            raise self._failure(f"training broke down in {_place(phase)}, by step {self.progress.step}: {culprit}")
+
+    def _finite_score(self, phase: Phase, x: Tensor) -> Score:
         score = self._totals.score()
+        self._require_finite(f"the training loss is {score.loss} in {_place(phase)}", score, x)
+        return score
+
+    def _require_finite(self, what: str, score: Score, x: Tensor) -> None:
         if not math.isfinite(score.loss):
-            culprit = name_the_culprit(self.built.engine.network, x)
-            raise RunError(
-                f"the training loss is {score.loss} at step {self.progress.step} of epoch {phase.epoch}: {culprit}",
-                "lower a learning rate or the step size; the last checkpoint is from before",
-            )
-        self._log("step", phase.epoch, self.progress.step, _named("train", score))
+            engine = self.built.engine
+            culprit = name_the_culprit(engine.network, engine.feedback, x)
+            raise self._failure(f"{what}, by step {self.progress.step}: {culprit}")
+
+    def _failure(self, what: str) -> RunError:
+        return RunError(what, "lower a learning rate or the step size; every checkpoint of this run is from before")
 
     def _end_training_pass(self, phase: Phase) -> None:
         score = self._totals.score()
@@ -158,38 +184,33 @@ class Training:
         self._totals = Totals()
         self._store_totals()
         for stepper in (self.built.forward, self.built.backward):
-            if stepper.schedule is not None:
-                stepper.schedule.step()
+            stepper.end_epoch()
 
     def _end_epoch(self, phase: Phase) -> None:
         data, progress = self.built.data, self.progress
         loss = math.nan if progress.train_loss is None else progress.train_loss
         values = _named("train", Score(loss, progress.train_accuracy))
-        test = self.evaluate(data.test)
+        test = self._evaluate(phase, "test", data.test)
         progress.epoch, progress.test_loss, progress.test_accuracy = phase.epoch, test.loss, test.accuracy
         if data.validation is not None:
-            valid = self.evaluate(data.validation)
+            valid = self._evaluate(phase, "validation", data.validation)
             values.update(_named("valid", valid))
             self._note_best(phase.epoch, valid, test)
         values.update(_named("test", test))
         progress.seconds = time.perf_counter() - self._started
         self._log("epoch", phase.epoch, progress.step, values)
 
-    def evaluate(self, split: Any) -> Score:
-        """The score of the network on a split."""
-        built = self.built
-        return evaluate(
-            built.engine.network,
-            built.engine.loss,
-            built.data,
-            split,
-            built.dtype,
-            self.experiment.evaluation_batch_size,
-        )
+    def _evaluate(self, phase: Phase, name: str, split: Split) -> Score:
+        built, size = self.built, self.experiment.evaluation_batch_size
+        score = evaluate(built.engine.network, built.engine.loss, built.data, split, built.dtype, size)
+        x = built.data.prepare(split.x[:size], built.dtype)
+        self._require_finite(f"the {name} loss is {score.loss} after {_place(phase)}", score, x)
+        return score
 
     def _note_best(self, epoch: int, valid: Score, test: Score) -> None:
         progress = self.progress
-        if valid.accuracy is not None and valid.accuracy > (progress.best_valid_accuracy or -1.0):
+        best = progress.best_valid_accuracy
+        if valid.accuracy is not None and (best is None or valid.accuracy > best):
             progress.best_epoch = epoch
             progress.best_valid_accuracy, progress.test_accuracy_at_best_valid = valid.accuracy, test.accuracy
 
@@ -225,6 +246,15 @@ class Training:
         self.built.engine.streams.load_state_dict(state["streams"])
         self.built.forward.load_state_dict(state["forward"])
         self.built.backward.load_state_dict(state["backward"])
+
+
+def _never() -> bool:
+    return False
+
+
+def _place(phase: Phase) -> str:
+    kind = "the feedback training of " if phase.kind == "feedback" else ""
+    return f"{kind}epoch {phase.epoch}" if phase.epoch else "the pre-training of the feedback"
 
 
 def _named(split: str, score: Score) -> dict[str, float]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,16 @@ from torch import nn
 
 from tpzoo.config import LoadedConfig
 from tpzoo.engine.logger import Logger, RunInfo
+from tpzoo.errors import CheckpointError
 from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.runner import environment, folder
 from tpzoo.runner.build import Built, build
 from tpzoo.runner.checkpoint import Checkpoints, put_back, weights_of
+from tpzoo.runner.files import remove_unfinished
 from tpzoo.runner.folder import RunFolder, Status
 from tpzoo.runner.loop import Training
 from tpzoo.runner.plan import Phase
-from tpzoo.runner.summary import Summary
+from tpzoo.runner.summary import Summary, read_summary
 
 
 def train(
@@ -29,6 +32,7 @@ def train(
     *,
     run_dir: Path | None = None,
     resume: Path | None = None,
+    checkpoint: str = "last",
     quiet: bool = False,
     command: Sequence[str] = (),
 ) -> Summary:
@@ -36,18 +40,23 @@ def train(
 
     Args:
         run_dir: the run's folder; default one by name and time below ``runs``.
-        resume: the folder of a run to continue; ``loaded`` must be its config.
+        resume: the folder of a run to continue; ``loaded`` must be its config. A run that is done is left as it is, one
+            that was ended before its first checkpoint starts again.
+        checkpoint: which one to resume from.
         quiet: without the loggers that write to the terminal.
 
     Raises:
         TpzooError: the config cannot be built, a file is damaged, or training failed.
     """
-    built = build(loaded.experiment, catalogue)
-    where = _open_folder(loaded, catalogue, run_dir, resume, command)
-    run = Run(loaded, catalogue, built, where, quiet)
     if resume is not None:
-        run.load()
-    return run.run(resumed=resume is not None)
+        where = _reopen(loaded, resume)
+        if where.status() == "done":
+            return read_summary(where.path)
+        run = Run(loaded, catalogue, build(loaded.experiment, catalogue), where, quiet)
+        return run.run(resumed=run.load(checkpoint))
+    built = build(loaded.experiment, catalogue)  # before there is a folder: most mistakes show here
+    where = _new_folder(loaded, catalogue, run_dir, command)
+    return Run(loaded, catalogue, built, where, quiet).run()
 
 
 class Run:
@@ -60,46 +69,58 @@ class Run:
         self.loggers = _loggers(loaded, catalogue, where.path, quiet)
         self.training = Training(loaded.experiment, built, list(self.loggers.values()))
         self.checkpoints = Checkpoints(where.path / "checkpoints", loaded.hash)
-        engine = built.engine
-        self._modules: Mapping[str, nn.Module] = {
-            "network": engine.network,
-            "feedback": engine.feedback,
-            "learner": engine.learner,
-            "rule": engine.rule,
-        }
+        self._modules = modules_of(built)
         self._logged: dict[str, Any] = {}
+        self._saved_at = time.monotonic()
 
-    def load(self, label: str = "last") -> None:
-        """Continue from a checkpoint of this run."""
+    def load(self, label: str = "last") -> bool:
+        """Continue from a checkpoint of this run; False if it has none yet.
+
+        Raises:
+            CheckpointError: it is damaged, or not of this run.
+        """
+        if label == "last" and not self.checkpoints.labels():
+            return False
         saved = self.checkpoints.load(label)
         put_back(self._modules, saved.weights)
-        self.training.load_state_dict(saved.state["training"])
-        self._logged = saved.state["loggers"]
+        try:
+            self.training.load_state_dict(saved.state["training"])
+            self._logged = dict(saved.state["loggers"])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            what = f"checkpoint '{label}' of {self.where.path} does not fit this run: {error}"
+            raise CheckpointError(what, "resume on the kind of device that the run was started on") from error
+        return True
 
     def run(self, resumed: bool = False) -> Summary:
         """Train to the end, or to a signal; the folder says how it went."""
-        self.where.set_status("running")
         try:
+            self.where.set_status("running")
             with _stopped_by_signals(self.training):
                 self._start_loggers(resumed)
-                for phase in self.training.run():
+                for phase in self.training.run(self._due):
                     self.save(phase)
+                if not self.checkpoints.labels():  # nothing to train, or stopped before the first step
+                    self.save(None)
         except BaseException as error:
-            self.where.set_status("failed", f"{type(error).__name__}: {error}")
-            self._finish(self.summary("failed"))
+            status: Status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            with suppress(OSError):  # the disk may be what failed
+                self._end(status, f"{type(error).__name__}: {error}")
             raise
-        done = self.training.progress.phase >= len(self.training.plan)
-        if not done:
-            self.save(None)
-        status: Status = "done" if done else "interrupted"
+        return self._end("done" if self.training.progress.phase >= len(self.training.plan) else "interrupted")
+
+    def _end(self, status: Status, message: str = "") -> Summary:
         summary = self.summary(status)
-        self.where.write_summary(summary)
-        self.where.set_status(status)
         self._finish(summary)
+        self.where.write_summary(summary)
+        self.where.set_status(status, message)
         return summary
 
+    def _due(self) -> bool:
+        every = self.loaded.experiment.checkpoint.every_seconds
+        return every > 0 and time.monotonic() - self._saved_at >= every
+
     def save(self, phase: Phase | None) -> None:
-        """Save a checkpoint after a phase, or after a signal."""
+        """Save a checkpoint: after a phase, or (None) within one."""
         progress = self.training.progress
         keep = self.loaded.experiment.checkpoint
         labels = ["last"]
@@ -114,6 +135,7 @@ class Run:
         }
         name = f"step-{progress.step:08d}-{progress.phase:05d}-{progress.batch:05d}"
         self.checkpoints.save(name, weights_of(self._modules), state, tuple(labels))
+        self._saved_at = time.monotonic()
 
     def summary(self, status: str) -> Summary:
         """What the run came to so far."""
@@ -156,11 +178,31 @@ class Run:
             logger.finish(asdict(summary))
 
 
-def _open_folder(
-    loaded: LoadedConfig, catalogue: Catalogue, run_dir: Path | None, resume: Path | None, command: Sequence[str]
-) -> RunFolder:
-    if resume is not None:
-        return folder.reopen(resume)
+def modules_of(built: Built) -> dict[str, nn.Module]:
+    """Everything whose weights a checkpoint holds, by the prefix of their names there."""
+    engine = built.engine
+    return {
+        "network": engine.network,
+        "feedback": engine.feedback,
+        "learner": engine.learner,
+        "rule": engine.rule,
+        "loss": engine.loss,
+        "output": engine.output,
+    }
+
+
+def _reopen(loaded: LoadedConfig, path: Path) -> RunFolder:
+    where = folder.reopen(path)
+    started_with = where.config_hash()
+    if started_with and started_with != loaded.hash:
+        what = f"{path} was started with the config {started_with}; this one is {loaded.hash}"
+        mend = "put its config.yaml back and change nothing that changes results, or start a new run"
+        raise CheckpointError(what, mend)
+    remove_unfinished(path)
+    return where
+
+
+def _new_folder(loaded: LoadedConfig, catalogue: Catalogue, run_dir: Path | None, command: Sequence[str]) -> RunFolder:
     versions = {plugin.distribution: plugin.version for plugin in catalogue.plugins if plugin.records}
     return folder.create(
         loaded.experiment.name or "run",

@@ -6,8 +6,8 @@ import pytest
 import timm
 import torch
 from families import MODELS, ONLY_STAGES, SAME, SIZE, SPEC, make
-from tpzoo import Block, SettingError
 
+from tpzoo import Block, SettingError
 from tpzoo_timm.model import build
 from tpzoo_timm.settings import TimmSettings
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 from families import SIZE, make
+
 from tpzoo import CompatibilityError, Component, Feedback, TwinEnds
 from tpzoo.config.settings_from import settings_from
 from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.runner.build import Maker, build_feedback
-
 from tpzoo_timm.parts import Permute, PermuteTwin, Scale, ScaleTwin, SpreadTokens, TokenMean
 
 CATALOGUE = load_catalogue(["tpzoo_timm.cards"])

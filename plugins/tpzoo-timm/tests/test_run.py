@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from families import MODELS
+
 from tpzoo.cli import main
 
 CONFIG = """

@@ -11,8 +11,8 @@ import timm
 import torch
 from families import SPEC
 from safetensors.torch import save_file
-from tpzoo import DataError, SettingError
 
+from tpzoo import DataError, SettingError
 from tpzoo_timm.model import build
 from tpzoo_timm.settings import TimmSettings
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from families import MODELS, ONLY_STAGES, SIZE, make
+
 from tpzoo import Network
 from tpzoo.zoo.feedback.tied import build as tied
 

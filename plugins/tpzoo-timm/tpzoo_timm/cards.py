@@ -8,7 +8,6 @@ from importlib import resources
 from typing import Any
 
 from tpzoo import Architecture, Twin, hookimpl
-
 from tpzoo_timm.settings import TimmSettings
 
 # type of layer -> (summary, builder)

@@ -8,9 +8,9 @@ from typing import Any
 
 import timm
 from torch import nn
+
 from tpzoo import DataSpec
 from tpzoo.errors import SettingError
-
 from tpzoo_timm.settings import TimmSettings
 from tpzoo_timm.weights import find_weights
 

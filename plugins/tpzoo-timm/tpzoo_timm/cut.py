@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from timm.models import get_notrace_functions
 from torch import Tensor, fx, nn
+
 from tpzoo import Block
 from tpzoo.errors import SettingError
-
 from tpzoo_timm.pieces import make_block, remove_unused
 
 Groups = Mapping[str, int]

@@ -14,9 +14,9 @@ import timm
 import torch
 from timm.models import get_pretrained_cfg
 from torch import nn
+
 from tpzoo import DataSpec
 from tpzoo.errors import TpzooError
-
 from tpzoo_timm.create import create
 from tpzoo_timm.model import cut_network
 from tpzoo_timm.settings import TimmSettings

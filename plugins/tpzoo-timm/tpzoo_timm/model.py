@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+
 from tpzoo import DataSpec, Network
 from tpzoo.errors import SettingError
-
 from tpzoo_timm.create import create, mode
 from tpzoo_timm.cut import CutError, cut
 from tpzoo_timm.groups import layer_groups

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+
 from tpzoo import Side, TwinEnds, TwinLayer
 from tpzoo.errors import UnknownComponentError
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from timm.layers import DropPath
 from torch import Tensor, fx, nn
-from tpzoo import Activity, Block, Chain, MaxPool, ModuleBlock
 
+from tpzoo import Activity, Block, Chain, MaxPool, ModuleBlock
 from tpzoo_timm.parts import TokenMean
 
 IDLE = (nn.Identity, nn.Dropout, nn.Dropout2d, DropPath)

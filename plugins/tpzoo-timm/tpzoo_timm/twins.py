@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from torch import nn
+
 from tpzoo import Chain, Residual, TwinEnds, TwinLayer
 from tpzoo.errors import UnknownComponentError
-
 from tpzoo_timm.parts import Permute, Scale
 from tpzoo_timm.pieces import IDLE, Glue, recording
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.dropout import _DropoutNd
-from tpzoo import Network
 
+from tpzoo import Network
 from tpzoo_timm.create import mode
 from tpzoo_timm.cut import CutError
 

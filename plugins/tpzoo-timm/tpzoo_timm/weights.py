@@ -8,6 +8,7 @@ from urllib.parse import urlparse
 
 import torch
 from timm.models import get_pretrained_cfg
+
 from tpzoo.errors import DataError, SettingError
 
 FILES = ("model.safetensors", "pytorch_model.bin")

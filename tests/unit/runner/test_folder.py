@@ -51,7 +51,8 @@ def test_what_a_new_folder_says(tmp_path: Path) -> None:
     run = make(tmp_path)
     assert run.config() == CONFIG
     assert (run.path / "command.txt").read_text() == "tpzoo train 'my config.yaml' seed=1\n"
-    assert json.loads((run.path / "environment.json").read_text()) == {"python": "3"}
+    assert json.loads((run.path / "environment.json").read_text()) == {"config_hash": HASH, "python": "3"}
+    assert run.config_hash() == HASH
     assert run.status() == "running"
     run.set_status("failed", "the loss became NaN")
     assert run.status() == "failed"

@@ -6,7 +6,6 @@ on the pooled output. The last dense layer is linear.
 
 from __future__ import annotations
 
-import itertools
 import math
 
 from torch import nn
@@ -14,6 +13,7 @@ from torch import nn
 from tpzoo import Block, Chain, DataSpec, MaxPool, Network, activation, initialise, layer_shapes
 from tpzoo.errors import SettingError
 from tpzoo.zoo.architectures.cards import CnnSettings, ConvSettings
+from tpzoo.zoo.architectures.mlp import dense_blocks
 
 
 def build(settings: CnnSettings, spec: DataSpec) -> Network:
@@ -25,14 +25,11 @@ def build(settings: CnnSettings, spec: DataSpec) -> Network:
     if len(spec.input_shape) != 3:
         raise SettingError(f"cnn needs images (channels, height, width), not samples of shape {spec.input_shape}")
     blocks: dict[str, Block] = {}
-    shape = spec.input_shape
+    shape: tuple[int, ...] = spec.input_shape
     for i, layer in enumerate(settings.conv, start=1):
         blocks[f"conv{i}"] = conv_block(layer, shape, settings)
         shape = _after(blocks[f"conv{i}"], shape, f"conv{i}")
-    widths = [math.prod(shape), *settings.hidden, spec.output_size]
-    for i, (n_in, n_out) in enumerate(itertools.pairwise(widths), start=1):
-        last = i == len(widths) - 1
-        blocks[f"fc{i}"] = dense_block(n_in, n_out, "linear" if last else settings.activation, settings, flatten=i == 1)
+    blocks.update(dense_blocks([math.prod(shape), *settings.hidden, spec.output_size], settings, flatten=True))
     return Network(blocks, spec.input_shape)
 
 
@@ -48,14 +45,6 @@ def conv_block(layer: ConvSettings, shape: tuple[int, ...], settings: CnnSetting
     if layer.pool == "average":
         layers["pool"] = nn.AvgPool2d(layer.pool_kernel, stride, layer.pool_padding)
     return Chain(layers, linear=1)
-
-
-def dense_block(n_in: int, n_out: int, nonlinearity: str, settings: CnnSettings, flatten: bool) -> Chain:
-    """A dense layer and its activation, after flattening where it follows a convolution."""
-    linear = nn.Linear(n_in, n_out, bias=settings.bias)
-    initialise(linear, settings.init)
-    first: dict[str, nn.Module] = {"flatten": nn.Flatten()} if flatten else {}
-    return Chain({**first, "linear": linear, "activation": activation(nonlinearity)}, linear=len(first) + 1)
 
 
 def _after(block: Block, shape: tuple[int, ...], name: str) -> tuple[int, ...]:

@@ -5,33 +5,26 @@ from __future__ import annotations
 import itertools
 import math
 
-from torch import Tensor, nn
+from torch import nn
 
-from tpzoo import Activation, Activity, Block, DataSpec, Network, activation, initialise
-from tpzoo.zoo.architectures.cards import MlpSettings
-
-
-class Dense(Block):
-    """A linear layer and its nonlinearity; inputs of any shape are flattened."""
-
-    def __init__(self, linear: nn.Linear, nonlinearity: Activation) -> None:
-        super().__init__()
-        self.linear = linear
-        self.nonlinearity = nonlinearity
-
-    def run(self, x: Tensor) -> Activity:
-        return self.activate(self.linear(x.flatten(1)))  # (batch, features)
-
-    def activate(self, pre: Tensor) -> Activity:
-        return Activity(self.nonlinearity(pre), pre)
+from tpzoo import Block, Chain, DataSpec, Network, activation, initialise
+from tpzoo.zoo.architectures.cards import CnnSettings, MlpSettings
 
 
 def build(settings: MlpSettings, spec: DataSpec) -> Network:
-    """The network for samples and classes (or regression targets) of ``spec``."""
+    """The network for samples and classes (or regression targets) of ``spec``; samples of any shape are flattened."""
     widths = [math.prod(spec.input_shape), *settings.hidden, spec.output_size]
+    blocks = dense_blocks(widths, settings, flatten=len(spec.input_shape) > 1)
+    return Network(blocks, spec.input_shape)
+
+
+def dense_blocks(widths: list[int], settings: MlpSettings | CnnSettings, flatten: bool) -> dict[str, Block]:
+    """Dense blocks ``fc1``, ``fc2``, ... from each width to the next; the first flattens its input if asked to."""
     blocks: dict[str, Block] = {}
     for i, (n_in, n_out) in enumerate(itertools.pairwise(widths), start=1):
         linear = nn.Linear(n_in, n_out, bias=settings.bias)
         initialise(linear, settings.init)
-        blocks[f"fc{i}"] = Dense(linear, activation(settings.activation if i < len(widths) - 1 else "linear"))
-    return Network(blocks, spec.input_shape)
+        first: dict[str, nn.Module] = {"flatten": nn.Flatten()} if flatten and i == 1 else {}
+        nonlinearity = activation(settings.activation if i < len(widths) - 1 else "linear")
+        blocks[f"fc{i}"] = Chain({**first, "linear": linear, "activation": nonlinearity}, linear=len(first) + 1)
+    return blocks

@@ -161,7 +161,7 @@ def tpzoo_datasets() -> Iterator[DataSet]:
         summary="anyone's arrays: x_train, y_train, x_test, y_test in one .npz file",
         build="tpzoo.zoo.datasets.npz:build",
         config=NpzSettings,
-        provides=("classification", "images"),  # the arrays decide; what they are not is refused when they are read
+        provides=("classification", "images"),  # it may: what the file holds shows when it is read
     )
 
 

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from tpzoo import At, Ends, FeedbackMap, activation, initialise, source_activation
 from tpzoo.zoo.feedback.cards import DenseSettings
+from tpzoo.zoo.feedback.linear import inverted_weight
 from tpzoo.zoo.feedback.size import matrix_shape
 
 
@@ -18,6 +19,10 @@ class DenseMap(FeedbackMap):
         self.dense = nn.Linear(*matrix_shape(ends, settings.max_weights), bias=settings.bias)
         self.nonlinearity = activation(settings.activation)
         initialise(self.dense, settings.init)
+        self._inverted = inverted_weight(ends, self.dense.weight)
+
+    def mirrored(self) -> dict[str, Tensor]:
+        return {self._inverted: self.dense.weight.T} if self._inverted else {}
 
     def forward(self, u: Tensor, at: At) -> Tensor:
         return self.nonlinearity(self.dense(u.flatten(1))).view(-1, *at.target.out.shape[1:])

@@ -10,6 +10,15 @@ from tpzoo.zoo.feedback.cards import LinearSettings
 from tpzoo.zoo.feedback.size import matrix_shape
 
 
+def inverted_weight(ends: Ends, weight: Tensor) -> str | None:
+    """The name of the one weight matrix of the block that an edge inverts; None if there is no such one."""
+    matrices = [name for block in ends.blocks for name, p in block.named_parameters() if p.ndim > 1]
+    if len(ends.blocks) != 1 or len(matrices) != 1:
+        return None
+    shape = dict(ends.blocks[0].named_parameters())[matrices[0]].shape
+    return matrices[0] if tuple(shape) == tuple(weight.T.shape) else None
+
+
 class LinearMap(FeedbackMap):
     """Q has shape (target features, source features); inputs are flattened, results take the target's shape."""
 
@@ -19,6 +28,10 @@ class LinearMap(FeedbackMap):
         super().__init__()
         self.matrix = nn.Linear(*matrix_shape(ends, settings.max_weights), bias=settings.bias)
         initialise(self.matrix, settings.init)
+        self._inverted = inverted_weight(ends, self.matrix.weight)
+
+    def mirrored(self) -> dict[str, Tensor]:
+        return {self._inverted: self.matrix.weight.T} if self._inverted else {}
 
     def forward(self, u: Tensor, at: At) -> Tensor:
         return self.linear(self.features(u, at), at)

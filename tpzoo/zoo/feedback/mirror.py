@@ -31,6 +31,9 @@ class MirrorMap(FeedbackMap):
     def difference(self, d: Tensor, at: At) -> Tensor:
         return self.twin.difference(source_activation(at), d, side(at))
 
+    def mirrored(self) -> dict[str, Tensor]:
+        return self.twin.mirrored()
+
     def features(self, u: Tensor, at: At) -> Tensor:
         for name, twin in self._part(True):
             u = twin(u, inner(side(at), name))

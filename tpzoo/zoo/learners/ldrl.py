@@ -73,7 +73,7 @@ class LDRL(Learner):
             _add(total, g.linear_gradient(u, dx, at), -1.0)
             _add(total, g.linear_gradient(v, g.linear_difference(v, at), at), 1.0)
         scale = 2.0 / (trace.batch_size * self.settings.samples)
-        return {name: value.mul_(scale) for name, value in total.items() if not name.endswith("bias")}
+        return {name: value.mul_(0.0 if name.endswith("bias") else scale) for name, value in total.items()}
 
     @torch.no_grad()
     def _push(self, edge: Edge, trace: Trace, dx: Tensor) -> Pass:

@@ -43,9 +43,17 @@ class CsvLogger(Logger):
         rows = [(*where, name, repr(float(value)), f"{record.seconds:.3f}") for name, value in record.values.items()]
         handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         try:
-            _write_all(handle, _lines(rows))
+            self._append(handle, _lines(rows))
         finally:
             os.close(handle)
+
+    def _append(self, handle: int, content: bytes) -> None:
+        length = os.fstat(handle).st_size
+        try:
+            _write_all(handle, content)
+        except OSError as error:
+            os.ftruncate(handle, length)  # half a row would make the file unreadable
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
 
 
 def build(settings: None, folder: Path | None) -> Logger:

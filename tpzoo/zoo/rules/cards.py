@@ -14,6 +14,7 @@ def tpzoo_target_rules() -> Iterator[TargetRule]:
         summary="backpropagation, end to end: the baseline",
         build="tpzoo.zoo.rules.bp:BP",
         uses_feedback=False,
+        provides=("tied_oracle",),
     )
     yield TargetRule(
         name="tp",
@@ -29,4 +30,5 @@ def tpzoo_target_rules() -> Iterator[TargetRule]:
         build="tpzoo.zoo.rules.dtp:DTP",
         paper=LEE_2015,
         requires=("feedback",),
+        provides=("tied_oracle",),
     )

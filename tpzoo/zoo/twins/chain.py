@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor, nn
 
@@ -14,7 +14,7 @@ class ChainTwin(TwinLayer):
 
     def __init__(self, twins: Mapping[str, TwinLayer]) -> None:
         super().__init__()
-        self.twins = nn.ModuleDict(dict(commuted(list(reversed(twins.items())))))
+        self.twins = nn.ModuleDict(dict(commuted(list(twins.items())[::-1])))
 
     def forward(self, v: Tensor, side: Side) -> Tensor:
         for name, twin in self.twins.items():
@@ -29,6 +29,9 @@ class ChainTwin(TwinLayer):
             d = twin.difference(v, d, inner(side, name))  # type: ignore[operator]
             v = twin(v, inner(side, name)) if i < needed else v
         return d
+
+    def mirrored(self) -> dict[str, Tensor]:
+        return prefixed(self.twins.items())
 
 
 class ResidualTwin(TwinLayer):
@@ -47,6 +50,14 @@ class ResidualTwin(TwinLayer):
         v = self.after(v, inner(side, "after"))
         main = self.main.difference(v, d, inner(side, "main"))
         return main + self.shortcut.difference(v, d, inner(side, "shortcut"))
+
+    def mirrored(self) -> dict[str, Tensor]:
+        return prefixed([("main", self.main), ("shortcut", self.shortcut)])
+
+
+def prefixed(twins: Iterable[tuple[str, nn.Module]]) -> dict[str, Tensor]:
+    """The mirrored weights of named twins, by the names that their layers' weights have in the block."""
+    return {f"{name}.{key}": value for name, twin in twins for key, value in twin.mirrored().items()}  # type: ignore[operator]
 
 
 def commuted(items: list[tuple[str, TwinLayer]]) -> list[tuple[str, TwinLayer]]:

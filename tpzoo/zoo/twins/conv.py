@@ -20,11 +20,12 @@ class ConvTwin(TwinLayer):
 
     def __init__(self, layer: nn.Conv2d, ends: TwinEnds) -> None:
         super().__init__()
+        self._padding = pads(layer)
         geometry = zip(
             ends.shape_in[1:],
             ends.shape_out[1:],
             layer.stride,
-            pads(layer),
+            self._padding,
             layer.dilation,
             layer.kernel_size,
             strict=True,
@@ -35,8 +36,8 @@ class ConvTwin(TwinLayer):
             layer.in_channels,
             layer.kernel_size,  # type: ignore[arg-type]
             layer.stride,  # type: ignore[arg-type]
-            pads(layer),  # type: ignore[arg-type]
-            output_padding,  # type: ignore[arg-type]
+            pads(layer),
+            output_padding,
             layer.groups,
             layer.bias is not None,
             layer.dilation,  # type: ignore[arg-type]
@@ -48,13 +49,17 @@ class ConvTwin(TwinLayer):
     def difference(self, v: Tensor, d: Tensor, side: Side) -> Tensor:
         conv = self.conv
         return F.conv_transpose2d(
-            d, conv.weight, None, conv.stride, conv.padding, conv.output_padding, conv.groups, conv.dilation
+            d, conv.weight, None, conv.stride, self._padding, conv.output_padding, conv.groups, conv.dilation
         )
+
+    def mirrored(self) -> dict[str, Tensor]:
+        return {"weight": self.conv.weight}
 
     def gradient(self, v: Tensor, cotangent: Tensor, side: Side) -> dict[str, Tensor]:
         """<convT(v), c> = <v, conv(c)>: the weight gradient of a convolution of c with v as its cotangent."""
         conv = self.conv
-        weight = conv2d_weight(cotangent, conv.weight.shape, v, conv.stride, conv.padding, conv.dilation, conv.groups)
+        geometry = (conv.stride, self._padding, conv.dilation, conv.groups)
+        weight: Tensor = conv2d_weight(cotangent, conv.weight.shape, v, *geometry)  # type: ignore[no-untyped-call]
         bias = {} if conv.bias is None else {"conv.bias": cotangent.sum((0, 2, 3))}
         return {"conv.weight": weight, **bias}
 

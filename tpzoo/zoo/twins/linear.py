@@ -24,6 +24,9 @@ class LinearTwin(TwinLayer):
     def difference(self, v: Tensor, d: Tensor, side: Side) -> Tensor:
         return F.linear(d, self.matrix.weight)
 
+    def mirrored(self) -> dict[str, Tensor]:
+        return {"weight": self.matrix.weight.T}
+
     def gradient(self, v: Tensor, cotangent: Tensor, side: Side) -> dict[str, Tensor]:
         rows, columns = cotangent.flatten(0, -2), v.flatten(0, -2)  # (batch * ..., features)
         bias = {} if self.matrix.bias is None else {"matrix.bias": rows.sum(0)}

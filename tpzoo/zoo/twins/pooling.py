@@ -45,7 +45,7 @@ class Spread(TwinLayer):
         self.size = shape_in[1:]
 
     def forward(self, v: Tensor, side: Side) -> Tensor:
-        return F.adaptive_avg_pool2d(v, self.size)
+        return F.adaptive_avg_pool2d(v, (self.size[0], self.size[1]))
 
     def difference(self, v: Tensor, d: Tensor, side: Side) -> Tensor:
         return self(d, side)

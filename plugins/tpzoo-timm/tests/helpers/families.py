@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from tpzoo import DataSpec, Network
 
+from tpzoo import DataSpec, Network
 from tpzoo_timm.model import build
 from tpzoo_timm.settings import TimmSettings
 

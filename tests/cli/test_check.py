@@ -1,0 +1,149 @@
+"""`tpzoo check`: configs and plugins that are in order, and ten plugins that are broken, each named precisely."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.command import assert_message, inside, tpzoo
+
+HEAD = """from dataclasses import dataclass
+
+import torch
+
+from tpzoo import FeedbackLearner, FeedbackMap, LossFunction, MapForm, Rule, TargetRule, Learner, hookimpl
+"""
+
+RULE = """
+class Made(Rule):
+    def displacements(self, trace, feedback, batch, draw):
+        return feedback.displacements(trace, batch.output_displacement(trace.output), batch.y)
+{more}
+
+@hookimpl
+def tpzoo_target_rules():
+    yield TargetRule(name="made", summary="a rule", build=Made, requires=("feedback",))
+"""
+
+AT_THE_DOOR = {
+    "import error": ("import not_there", ["cannot be imported", "No module named 'not_there'"]),
+    "misspelt hook": (
+        HEAD + "@hookimpl\ndef tpzoo_target_rule():\n    yield",
+        ["'tpzoo_target_rule', which is not a hook", "Did you mean 'tpzoo_target_rules'?"],
+    ),
+    "wrong argument": (
+        HEAD + "@hookimpl\ndef tpzoo_target_rules(config):\n    yield",
+        ["tpzoo_target_rules takes the argument 'config'", "write def tpzoo_target_rules()"],
+    ),
+    "wrong record type": (
+        HEAD + "@hookimpl\ndef tpzoo_target_rules():\n    yield LossFunction(name='a', summary='s', build=print)",
+        ["tpzoo_target_rules yielded LossFunction 'a' instead of TargetRule", "yield it from tpzoo_losses"],
+    ),
+    "duplicate name": (
+        HEAD + "@hookimpl\ndef tpzoo_target_rules():\n    yield TargetRule(name='dtp', summary='s', build=print)",
+        ["the rule 'dtp' comes from 'tpzoo' and 'broken'", "write 'tpzoo/dtp' or 'broken/dtp'"],
+    ),
+    "settings without defaults": (
+        HEAD + "@dataclass(frozen=True)\nclass S:\n    width: int\n\n@hookimpl\ndef tpzoo_target_rules():\n"
+        "    yield TargetRule(name='a', summary='s', build=print, config=S)",
+        ["rule 'a' has settings without a default: width in S", "every setting needs a default"],
+    ),
+}
+
+LEAK = """
+    def gradients(self, trace, displacements):
+        leaking, nodes = dict(displacements), list(trace.passes)
+        for below, above in zip(nodes, nodes[1:]):
+            if above in displacements:
+                leaking[below] = leaking.get(below, 0) + trace[above].vjp(displacements[above])
+        return super().gradients(trace, leaking)
+"""
+SHAPE = """
+class Made(FeedbackMap):
+    def __init__(self, ends):
+        super().__init__()
+        self.matrix = torch.nn.Linear(ends.source_shape[0], ends.target_shape[0] + 1)
+
+    def forward(self, u, at):
+        return self.matrix(u)
+
+@hookimpl
+def tpzoo_feedback_maps():
+    yield MapForm(name="made", summary="a map", build=lambda settings, ends: Made(ends))
+"""
+MOVES = """
+class Made(Learner):
+    def loss(self, edge, trace, feedback, noise):
+        with torch.no_grad():
+            for weight in trace.network.blocks.parameters():
+                weight.mul_(0.99)
+        return (edge.map(trace[edge.source].out, feedback.at(edge, trace)) - trace[edge.target].out).square().mean()
+
+@hookimpl
+def tpzoo_learners():
+    yield FeedbackLearner(name="made", summary="a learner", build=Made, requires=("maps",))
+"""
+GLOBAL = """
+    def gradients(self, trace, displacements):
+        noisy = {node: d + 0.01 * torch.randn(d.shape) for node, d in displacements.items()}
+        return super().gradients(trace, noisy)
+"""
+
+IN_THE_KIT = {
+    "a rule that leaks gradients across a boundary": (
+        RULE.format(more=LEAK),
+        ["rule:made:locality", "the target of", "alone gives updates of"],
+    ),
+    "a map of wrong shape": (SHAPE, ["map:made:shapes_and_dtypes", "has the shape (1, 5), not (1, 4)"]),
+    "a learner that moves forward weights": (
+        MOVES,
+        ["learner:made:forward_weights_untouched", "the learner changed", "weight"],
+    ),
+    "a draw from the global generator": (
+        RULE.format(more=GLOBAL),
+        ["rule:made:global_generator", "draws from the global generator"],
+    ),
+}
+
+
+def test_there_are_ten() -> None:
+    assert len(AT_THE_DOOR) + len(IN_THE_KIT) == 10
+
+
+@pytest.mark.parametrize("fault", AT_THE_DOOR)
+def test_the_door_names_what_is_broken(fault: str, tmp_path: Path) -> None:
+    text, parts = AT_THE_DOOR[fault]
+    path = tmp_path / "broken.py"
+    path.write_text(text)
+    assert_message(inside("check", path), "broken.py", *parts)
+
+
+@pytest.mark.parametrize("fault", IN_THE_KIT)
+def test_the_kit_names_what_does_not_conform(fault: str, tmp_path: Path) -> None:
+    text, parts = IN_THE_KIT[fault]
+    path = tmp_path / "broken.py"
+    path.write_text(HEAD + text)
+    assert_message(inside("check", path), *parts, code=1)
+
+
+def test_a_broken_plugin_does_not_stop_the_others(tmp_path: Path) -> None:
+    broken, unknown = tmp_path / "broken.py", "no_such_target"
+    broken.write_text("import not_there")
+    done = inside("check", broken, "demo", unknown)
+    assert_message(done, "not_there", "'no_such_target' is neither a config, a plugin file, a module nor")
+    assert "in order (4 blocks, 3 feedback edges, 1500 examples)" in done.stdout
+
+
+def test_a_config_that_cannot_be_built_is_named(tmp_path: Path) -> None:
+    config = tmp_path / "mine.yaml"
+    config.write_text("data: {name: mnist, root: nowhere}\nprecision: float16\n")
+    assert_message(inside("check", config), f"{config}:2", "precision")
+    config.write_text("optimizer: {forward: {lr: [1, 2]}}\n")
+    assert_message(inside("check", config), "lists 2 values for 3 names")
+
+
+def test_a_module_is_checked_by_its_name() -> None:
+    done = tpzoo("check", "tpzoo.zoo.outputs.cards")
+    assert done.returncode == 0, done.stderr
+    assert "output argmin" in done.stdout and "conformance:" in done.stdout and "failed" not in done.stdout

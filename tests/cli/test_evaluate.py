@@ -1,0 +1,81 @@
+"""`tpzoo evaluate`: a run's own figures, again, from its folder."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.command import assert_message, inside, tpzoo
+
+
+def evaluate(run: Path, *words: str) -> dict[str, Any]:
+    done = inside("evaluate", run, *words, "--json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def logged(run: Path, epoch: int, name: str) -> float:
+    """What the run itself measured after an epoch."""
+    with (run / "metrics.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if (row["event"], row["epoch"]) == ("epoch", str(epoch))]
+    return float(next(row["value"] for row in rows if row["name"] == name))
+
+
+def test_the_last_checkpoint_has_the_figures_of_the_summary(run: Path) -> None:
+    summary, found = json.loads((run / "summary.json").read_text()), evaluate(run)
+    assert (found["split"], found["checkpoint"], found["examples"]) == ("test", "last", 297)
+    assert (found["epoch"], found["step"]) == (summary["epochs"], summary["steps"])
+    assert (found["loss"], found["accuracy"]) == (summary["test_loss"], summary["test_accuracy"])
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_every_kept_epoch_has_the_figures_of_the_log(run: Path, epoch: int) -> None:
+    test = evaluate(run, "--checkpoint", f"epoch-{epoch}")
+    valid = evaluate(run, "--checkpoint", f"epoch-{epoch:04d}", "--split", "validation")
+    assert test["epoch"] == valid["epoch"] == epoch
+    assert (test["loss"], test["accuracy"]) == (logged(run, epoch, "test_loss"), logged(run, epoch, "test_accuracy"))
+    assert (valid["loss"], valid["examples"]) == (logged(run, epoch, "valid_loss"), 300)
+
+
+def test_the_best_checkpoint_is_the_one_of_the_summary(run: Path) -> None:
+    summary = json.loads((run / "summary.json").read_text())
+    assert evaluate(run, "--checkpoint", "best")["accuracy"] == summary["test_accuracy_at_best_valid"]
+    best = evaluate(run, "--checkpoint", "best", "--split", "validation")["accuracy"]
+    assert best == summary["best_valid_accuracy"]
+
+
+def test_people_get_a_line(run: Path) -> None:
+    done = tpzoo("evaluate", run, "--split", "train")
+    assert done.stdout.startswith("train: loss ") and "1200 examples" in done.stdout
+
+
+def test_a_run_can_be_moved_and_nothing_in_it_changes(run: Path, tmp_path: Path) -> None:
+    moved = Path(shutil.copytree(run, tmp_path / "moved"))
+    before = {path: path.read_bytes() for path in moved.rglob("*") if path.is_file()}
+    assert evaluate(moved, "device=cpu") == {**evaluate(run), "run": str(moved)}
+    assert before == {path: path.read_bytes() for path in moved.rglob("*") if path.is_file()}
+
+
+def test_mistakes_get_a_message(run: Path, tmp_path: Path) -> None:
+    assert_message(inside("evaluate", tmp_path), "not the folder of a run")
+    assert_message(inside("evaluate", run, "--checkpoint", "epoch-7"), "epoch-0007", "epoch-0001, epoch-0002, last")
+    assert_message(inside("evaluate", run, "--split", "tset"), "tset", "validation")
+    assert_message(inside("evaluate", run, "architecture.hidden=[9]"), "belongs to the config")
+    damaged = Path(shutil.copytree(run, tmp_path / "damaged"))
+    name = json.loads((damaged / "checkpoints" / "labels.json").read_text())["last"]
+    weights = damaged / "checkpoints" / name / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    assert_message(inside("evaluate", damaged), "damaged")
+
+
+def test_a_run_without_validation_says_so(tmp_path: Path) -> None:
+    assert inside("train", "epochs=0", "rule=bp", "--quiet", "--run-dir", tmp_path / "run").returncode == 0
+    assert_message(
+        inside("evaluate", tmp_path / "run", "--split", "validation"), "this run held no validation split out"
+    )

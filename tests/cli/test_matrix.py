@@ -1,0 +1,28 @@
+"""`tpzoo matrix`: every combination that can work, and no other."""
+
+from __future__ import annotations
+
+import json
+
+from tests.helpers.command import assert_message, tpzoo
+
+
+def test_json_lists_every_combination_once() -> None:
+    found = json.loads(tpzoo("matrix", "--json").stdout)
+    keys = ("feedback", "map", "learner", "rule", "output")
+    rows = {tuple(item[key] for key in keys) for item in found}
+    assert len(rows) == len(found) and all(tuple(item) == keys for item in found)
+    assert {("layerwise", "dense", "reconstruction", "dtp", "gradient"), ("none", None, "none", "bp", "argmin")} <= rows
+    assert ("tied", None, "none", "dtp", "gradient") in rows
+    assert not {row for row in rows if row[0] == "none" and row[3] != "bp"}  # a rule that needs feedback gets some
+    assert not {row for row in rows if row[1] is None and row[2] != "none"}  # without maps nothing learns
+
+
+def test_the_table_counts_what_it_shows() -> None:
+    *_, count = tpzoo("matrix").stdout.splitlines()
+    assert count == f"{len(json.loads(tpzoo('matrix', '--json').stdout))} combinations"
+
+
+def test_an_architecture_narrows_it_down() -> None:
+    assert tpzoo("matrix", "--architecture", "mlp").stdout == tpzoo("matrix").stdout
+    assert_message(tpzoo("matrix", "--architecture", "mpl"), "Did you mean 'mlp'?")

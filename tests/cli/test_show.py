@@ -1,0 +1,92 @@
+"""`tpzoo show`: an entry with all that is known about it, or a config as it resolves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.command import assert_message, tpzoo
+from tpzoo.cli import show
+from tpzoo.config import load
+from tpzoo.plugin.discovery import load_catalogue
+
+CONFIG = """rule: tp
+learner:
+  name: drl
+  sigma: {"*": 0.2}
+loggers: {csv: null}
+"""
+
+
+def test_an_entry_says_what_it_is_and_what_it_works_with() -> None:
+    text = tpzoo("show", "learner", "drl").stdout
+    for part in ("difference reconstruction loss", "Meulemans", "arxiv.org/abs/2006.14331", "requires   maps:"):
+        assert part in text
+    (row,) = (line for line in text.splitlines() if line.startswith("  sigma"))
+    assert "a number, a list of them, or {pattern: value}" in row and "above 0" in row and "0.1" in row
+    assert "standard deviation" in row
+
+
+def test_partners_are_named_both_ways() -> None:
+    learner = json.loads(tpzoo("show", "learner", "drl", "--json").stdout)
+    path = json.loads(tpzoo("show", "feedback", "direct", "--json").stdout)
+    assert "feedback direct" in learner["partners"]["maps"] and "feedback tied" not in learner["partners"]["maps"]
+    assert "learner drl" in path["wanted_by"]["maps"]
+
+
+def test_every_entry_can_be_described() -> None:
+    catalogue = load_catalogue()
+    for entry in catalogue.entries():
+        found = show.describe(entry, catalogue)
+        assert json.dumps(found) and list(show.lines(found))
+
+
+def test_a_recipe_shows_its_file() -> None:
+    done = tpzoo("show", "recipe", "mnist/dtp")
+    assert "extends: base.yaml" in done.stdout and "dtp.yaml" in done.stdout
+
+
+@pytest.mark.parametrize("origins", [(), ("--origins",)], ids=["plain", "origins"])
+def test_what_is_shown_of_a_config_can_be_run(tmp_path: Path, origins: tuple[str, ...]) -> None:
+    config, shown = tmp_path / "mine.yaml", tmp_path / "shown.yaml"
+    config.write_text(CONFIG)
+    words = ("seed=7", "optimizer.forward.schedule=cosine", 'optimizer.feedback.lr={"*": 1e-4}')
+    shown.write_text(tpzoo("show", "config", config, *words, *origins).stdout)
+    assert load(shown).to_yaml() == load(config, words).to_yaml()
+
+
+def test_every_line_says_where_its_value_comes_from(tmp_path: Path) -> None:
+    config = tmp_path / "mine.yaml"
+    config.write_text(CONFIG)
+    lines = tpzoo("show", "config", config.name, "seed=7", "--origins", cwd=tmp_path).stdout.splitlines()
+    origins = {line.split("  #")[0].strip(): line.rpartition("  # ")[2] for line in lines if "  # " in line}
+    assert all("  # " in line for line in lines if not line.endswith(":"))
+    assert origins["rule: {name: tp}"] == "mine.yaml:1"
+    assert origins["sigma: {'*': 0.2}"] == "mine.yaml:4"
+    assert origins["seed: 7"] == "command line: seed=7"
+    assert origins["reduction: mean"] == "default of learner 'drl'"
+    assert origins["epochs: 10"] == "default"
+    assert origins["csv: null"] == "removed"
+
+
+def test_what_was_decided_for_the_user_is_said_apart() -> None:
+    done = tpzoo("show", "config", "rule=bp")
+    assert "uses no feedback" in done.stderr and "feedback: {name: none}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["rule", "dpt"], "Did you mean 'dtp'?"),
+        (["ruel", "dtp"], "unknown kind 'ruel'"),
+        (["rule"], "KIND NAME"),
+        (["rule", "dtp", "--origins"], "KIND NAME"),
+        (["config", "no/such.yaml"], "there is no such file"),
+        (["config", "demo", "seeed=1"], "Did you mean 'seed'?"),
+        (["config", "demo", "--json"], "YAML"),
+    ],
+)
+def test_mistakes_get_a_message(words: list[str], part: str) -> None:
+    assert_message(tpzoo("show", *words), part)

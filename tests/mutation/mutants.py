@@ -1,0 +1,339 @@
+"""The mutants: each a small lie in the code that some test must notice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change of one file.
+
+    Attributes:
+        name: what is wrong with it, for the table.
+        file: where, below ``tpzoo``.
+        edits: texts that stand there exactly once, and what takes their place.
+        tests: the tests that are run, relative to ``tests``; one of them must fail.
+    """
+
+    name: str
+    file: str
+    edits: tuple[tuple[str, str], ...]
+    tests: tuple[str, ...]
+
+
+def mutant(name: str, file: str, old: str, new: str, *tests: str) -> Mutant:
+    return Mutant(name, file, ((old, new),), tests)
+
+
+TIED, PASSES, SCHEDULE = "oracle/test_tied_path.py", "oracle/test_passes.py", "oracle/test_schedule.py"
+LEARNERS, PRECISION = "oracle/test_learners.py", "oracle/test_displacement_precision.py"
+PROCESSES, MEULEMANS = "oracle/test_processes.py", "oracle/test_meulemans.py"
+LOOP, GROUPS, PLAN = "unit/runner/test_loop.py", "unit/runner/test_groups.py", "unit/runner/test_plan.py"
+RESUME, NUMBERS, OBJECTIVES = "faults/test_resume.py", "faults/test_numbers.py", "unit/engine/test_objectives.py"
+FEEDBACK, DRAWS = "unit/engine/test_feedback.py", "unit/engine/test_draws.py"
+
+ENGINE = (
+    mutant("local update: sign flipped", "engine/rule.py", "scale = -1.0 /", "scale = 1.0 /", TIED),
+    mutant("local update: 1 / batch forgotten", "engine/rule.py", "-1.0 / trace.batch_size", "-1.0", TIED),
+    Mutant(
+        "order of feedback and targets swapped",
+        "engine/rule.py",
+        (
+            ('== "feedback_first"', '== "XX"'),
+            ('== "targets_first"', '== "feedback_first"'),
+            ('"XX"', '"targets_first"'),
+        ),
+        (SCHEDULE,),
+    ),
+    Mutant(
+        "gradient leaks across a block boundary",
+        "engine/passes.py",
+        (
+            (
+                "self.leaf = x.detach().requires_grad_(x.is_floating_point())",
+                "self.leaf = x if x.requires_grad else x.detach().requires_grad_()",
+            ),
+            ("self.out = activity.out.detach()", "self.out = activity.out"),
+        ),
+        (TIED, "oracle/test_backends.py"),
+    ),
+    mutant(
+        "backprop: 1 / batch forgotten",
+        "engine/network.py",
+        "(error(out.detach()) / x.shape[0])",
+        "error(out.detach())",
+        TIED,
+    ),
+    mutant("backprop: the error is not held constant", "engine/network.py", "error(out.detach())", "error(out)", TIED),
+    mutant(
+        "noise passes move running statistics",
+        "engine/network.py",
+        "made = self._run(node, h, graph=False, update_buffers=False)",
+        "made = self._run(node, h, graph=False, update_buffers=True)",
+        PASSES,
+        LEARNERS,
+    ),
+    mutant(
+        "stacked passes handed out in the wrong order",
+        "engine/network.py",
+        "return [found[i] for i in range(len(order))]",
+        "return [found[i] for i in order]",
+        PASSES,
+        LEARNERS,
+    ),
+    mutant(
+        "feedback-only batches move running statistics",
+        "engine/step.py",
+        "self._train_maps(self.network.trace(x, update_buffers=False, graph=graph))",
+        "self._train_maps(self.network.trace(x, update_buffers=True, graph=graph))",
+        SCHEDULE,
+    ),
+    mutant("edges trained top first", "engine/step.py", "key=lambda edge: self", "key=lambda edge: -self", SCHEDULE),
+    mutant(
+        "all edges draw the noise of one",
+        "engine/step.py",
+        'self.streams.draw(f"noise/{edge.name}", self.share)',
+        'self.streams.draw(f"noise/{edges[0].name}", self.share)',
+        DRAWS,
+    ),
+    mutant(
+        "one noise sample used again and again",
+        "engine/draw.py",
+        "return Draw(self.generator(name), share)",
+        "return Draw(Generator(self.device).manual_seed(stream_seed(self.seed, name)), share)",
+        DRAWS,
+    ),
+    mutant("noise of unit deviation", "engine/draw.py", "0.0, std,", "0.0, 1.0,", DRAWS),
+    mutant(
+        "every process takes the first rows",
+        "engine/draw.py",
+        "[share.start : share.stop]",
+        "[: share.stop - share.start]",
+        PROCESSES,
+    ),
+    mutant(
+        "probes draw from a stream of training",
+        "engine/context.py",
+        'engine.streams.draw("probes")',
+        'engine.streams.draw("noise/fc2")',
+        LOOP,
+    ),
+    mutant(
+        "displacements that meet do not add",
+        "engine/feedback.py",
+        "found[edge.target] = found[edge.target] + sent if edge.target in found else sent",
+        "found[edge.target] = sent",
+        FEEDBACK,
+    ),
+    mutant(
+        "default difference: g(u + d) alone",
+        "engine/feedback.py",
+        'return moved - at.memo((self, "g(u)"), lambda: self(u, at))',
+        "return moved",
+        FEEDBACK,
+    ),
+    mutant(
+        "stale gradients are stepped again",
+        "engine/optimise.py",
+        "self._parameters[name].grad = None",
+        "pass",
+        SCHEDULE,
+    ),
+    mutant(
+        "members that were not named are stepped", "engine/optimise.py", "if names is not None:", "if False:", SCHEDULE
+    ),
+    mutant("no clipping", "engine/optimise.py", "if self._clip is not None:", "if False:", SCHEDULE),
+    mutant(
+        "tanh difference: wrong sign",
+        "engine/activations.py",
+        "d.tanh() * (1 - a.tanh()",
+        "d.tanh() * (1 + a.tanh()",
+        PRECISION,
+    ),
+)
+
+ANIMALS = (
+    mutant(
+        "dense map: difference not at the clean activation",
+        "zoo/feedback/dense.py",
+        "source_activation(at).flatten(1))",
+        "(source_activation(at) + d).flatten(1))",
+        PRECISION,
+    ),
+    mutant(
+        "linear map: the bias is in the difference",
+        "zoo/feedback/linear.py",
+        "return F.linear(d.flatten(1), self.matrix.weight)",
+        "return self.matrix(d.flatten(1))",
+        PRECISION,
+        MEULEMANS,
+    ),
+    mutant(
+        "tied map: a step in the wrong direction",
+        "zoo/feedback/tied.py",
+        "return at.source.vjp(u)",
+        "return -at.source.vjp(u)",
+        TIED,
+    ),
+    mutant(
+        "tp: reconstruction error left out",
+        "zoo/rules/tp.py",
+        " + (edge.map(u, at) - at.target.out)",
+        "",
+        "conformance/test_builtins.py",
+    ),
+    mutant(
+        "bp: update skipped",
+        "zoo/rules/bp.py",
+        'context.step("forward", gradients)',
+        "pass",
+        TIED,
+        "conformance/test_combinations.py",
+    ),
+    mutant(
+        "reconstruction: clean instead of noisy pass",
+        "zoo/learners/reconstruction.py",
+        "noisy = [trace[edge.target].out + noise[0] for",
+        "noisy = [trace[edge.target].out for",
+        LEARNERS,
+    ),
+    mutant(
+        "reconstruction: clean and noisy aim swapped",
+        "zoo/learners/reconstruction.py",
+        'aim = noisy if self.settings.target == "noisy"',
+        'aim = noisy if self.settings.target == "clean"',
+        LEARNERS,
+    ),
+    mutant(
+        "reconstruction: the map is cut from its loss",
+        "zoo/learners/reconstruction.py",
+        "rebuilt = edge.map(pushed.out, At(pushed, clean))",
+        "rebuilt = edge.map(pushed.out, At(pushed, clean)).detach()",
+        LEARNERS,
+    ),
+    mutant(
+        "drl: factor 1 / sigma^2 dropped", "zoo/learners/drl.py", " / self.settings.sigma[edge.name] ** 2", "", LEARNERS
+    ),
+    mutant(
+        "drl: clean instead of noisy pass",
+        "zoo/learners/drl.py",
+        "starts = [(trace[edge.target].out + noise[0], edge.target)",
+        "starts = [(trace[edge.target].out, edge.target)",
+        LEARNERS,
+    ),
+    mutant(
+        "drl: the maps above learn from it too",
+        "zoo/learners/drl.py",
+        "with torch.no_grad():",
+        "with torch.enable_grad():",
+        LEARNERS,
+    ),
+    mutant(
+        "gradient output: divided by the batch",
+        "zoo/outputs/gradient.py",
+        "loss.gradient(out, y)",
+        "loss.gradient(out, y) / len(out)",
+        TIED,
+        OBJECTIVES,
+    ),
+    mutant(
+        "argmin output: sign flipped",
+        "zoo/outputs/argmin.py",
+        "loss.minimiser(out, y) - out",
+        "out - loss.minimiser(out, y)",
+        OBJECTIVES,
+    ),
+    mutant("mse: factor 2 dropped", "zoo/losses/mse.py", "return 2 * (out", "return (out", OBJECTIVES),
+    mutant(
+        "cross entropy: sign flipped",
+        "zoo/losses/cross_entropy.py",
+        "out.softmax(-1) - one_hot(y, out)",
+        "one_hot(y, out) - out.softmax(-1)",
+        OBJECTIVES,
+    ),
+)
+
+RUNNER = (
+    mutant(
+        "plan: one extra epoch too many",
+        "runner/plan.py",
+        "for i in range(training.extra_epochs)]",
+        "for i in range(training.extra_epochs + 1)]",
+        PLAN,
+    ),
+    mutant(
+        "last batch dropped",
+        "runner/loop.py",
+        "* size, len(train), size)",
+        "* size, len(train) - size + 1, size)",
+        LOOP,
+    ),
+    mutant(
+        "resume repeats a batch",
+        "runner/loop.py",
+        "range(self.progress.batch * size",
+        "range(max(0, self.progress.batch - 1) * size",
+        RESUME,
+    ),
+    mutant(
+        "resume forgets the generators",
+        "runner/loop.py",
+        'self.built.engine.streams.load_state_dict(state["streams"])',
+        "pass",
+        RESUME,
+    ),
+    mutant(
+        "resume forgets the optimiser's state",
+        "runner/groups.py",
+        'self.group.optimizer.load_state_dict(state["optimizer"])',
+        "pass",
+        RESUME,
+    ),
+    mutant("resume forgets the sums of the epoch", "runner/loop.py", "if self.progress.count:", "if False:", RESUME),
+    mutant(
+        "broken weights are saved",
+        "runner/loop.py",
+        "if culprit := broken_weights(engine.network, engine.feedback):",
+        'if culprit := "":',
+        NUMBERS,
+    ),
+    mutant(
+        "what `train` leaves out is trained",
+        "runner/groups.py",
+        "        elif params := list",
+        "        if params := list",
+        GROUPS,
+    ),
+    mutant(
+        "feedback rates keep their first value",
+        "runner/loop.py",
+        "in (self.built.forward, self.built.backward)",
+        "in (self.built.forward,)",
+        LOOP,
+    ),
+    mutant(
+        "the last of equal epochs is the best",
+        "runner/loop.py",
+        "valid.accuracy > best",
+        "valid.accuracy >= best",
+        LOOP,
+    ),
+    mutant("evaluation in training mode", "runner/evaluate.py", "network.eval()", "network.train()", LOOP),
+    mutant(
+        "a short batch weighs as much as a long one",
+        "runner/evaluate.py",
+        "self.count += out.shape[0]",
+        "self.count += len(out) // len(out) * 16",
+        LOOP,
+    ),
+    mutant(
+        "what a label points to is written over",
+        "runner/checkpoint.py",
+        "while found in names:",
+        "while False:",
+        "unit/runner/test_checkpoint.py",
+    ),
+)
+
+MUTANTS = (*ENGINE, *ANIMALS, *RUNNER)

@@ -1,0 +1,127 @@
+"""Engines put together from parts, without a config, and how their numbers are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from tests.blocks import make_network
+from tpzoo import Batch, Ends, Feedback, FeedbackMap, Learner, Network, PerName, Rule
+from tpzoo.engine import BACKENDS, Engine, Group, Iterations, Streams, connector
+from tpzoo.engine.draw import Share
+from tpzoo.zoo.feedback import direct, layerwise, tied
+from tpzoo.zoo.feedback.cards import DenseSettings, DirectSettings, LayerwiseSettings, LinearSettings
+from tpzoo.zoo.feedback.dense import DenseMap
+from tpzoo.zoo.feedback.linear import LinearMap
+from tpzoo.zoo.learners.cards import DrlSettings, ReconstructionSettings
+from tpzoo.zoo.learners.drl import DRL
+from tpzoo.zoo.learners.frozen import Frozen
+from tpzoo.zoo.learners.reconstruction import Reconstruction
+from tpzoo.zoo.losses.cross_entropy import CrossEntropy
+from tpzoo.zoo.outputs.cards import GradientSettings
+from tpzoo.zoo.outputs.gradient import Gradient
+from tpzoo.zoo.rules.dtp import DTP
+
+MakeMap = Callable[[Ends], FeedbackMap]
+MakeOptimizer = Callable[[list[Tensor]], torch.optim.Optimizer]
+SGD: MakeOptimizer = partial(torch.optim.SGD, lr=0.1)
+ONCE = Iterations()
+
+MAPS: dict[str, MakeMap] = {
+    "dense": partial(DenseMap, DenseSettings(init="torch")),
+    "elu": partial(DenseMap, DenseSettings(activation="elu", init="torch")),
+    "linear": partial(LinearMap, LinearSettings(bias=True, init="torch")),
+}
+LEARNERS: dict[str, Callable[[], Learner]] = {
+    "reconstruction": lambda: Reconstruction(ReconstructionSettings(sigma=PerName(0.2))),
+    "drl": lambda: DRL(DrlSettings(sigma=PerName(0.2))),
+    "frozen": Frozen,
+}
+PATHS = ("layerwise/dense", "layerwise/elu", "layerwise/linear", "direct/linear", "direct/dense")
+
+
+def make_feedback(network: Network, path: str, seed: int = 0, make_map: MakeMap | None = None) -> Feedback:
+    """``tied``, or ``layerwise`` or ``direct`` with a map form: ``layerwise/dense``."""
+    form, _, name = path.partition("/")
+    with torch.random.fork_rng():
+        torch.manual_seed(1000 + seed)
+        connect = connector(network, make_map or MAPS.get(name, MAPS["linear"]))
+        if form == "tied":
+            made = tied.build(None, network, connect)
+        elif form == "direct":
+            made = direct.build(DirectSettings(), network, connect)
+        else:
+            made = layerwise.build(LayerwiseSettings(), network, connect)
+    like = next(network.parameters())
+    return made.to(like.dtype).to(like.device)
+
+
+def make_objective(x: Tensor, y: Tensor, step_size: float = 0.3) -> Batch:
+    """Cross-entropy, and a gradient step of the output."""
+    return Batch(x, y, CrossEntropy(), Gradient(GradientSettings(step_size)))
+
+
+def make_engine(
+    network: Network | str,
+    device: str = "cpu",
+    path: str = "layerwise/dense",
+    learner: str | Learner = "reconstruction",
+    rule: Rule | None = None,
+    seed: int = 0,
+    optimizer: MakeOptimizer = SGD,
+    iterations: Iterations = ONCE,
+    share: Share | None = None,
+) -> Engine:
+    """An engine whose forward and feedback optimisers are alike."""
+    made = make_network(network, device, seed=seed) if isinstance(network, str) else network
+    feedback = make_feedback(made, path, seed)
+    backward = list(feedback.maps.parameters())
+    return Engine(
+        made,
+        feedback,
+        rule or DTP(),
+        LEARNERS[learner]() if isinstance(learner, str) else learner,
+        CrossEntropy(),
+        Gradient(GradientSettings(0.3)),
+        Group(dict(made.blocks.items()), optimizer(list(made.blocks.parameters()))),
+        Group(dict(feedback.maps.items()), optimizer(backward) if backward else None),
+        Streams(seed, next(made.parameters()).device),
+        iterations,
+        share,
+    )
+
+
+def use_backend(name: str, network: Network, feedback: Feedback | None = None) -> None:
+    """Differentiate by one of ``BACKENDS``."""
+    network.backend = BACKENDS[name]
+    if feedback is not None:
+        feedback.backend = BACKENDS[name]
+
+
+def relative(value: Tensor, reference: Tensor) -> float:
+    """|value - reference| / |reference|, as vectors."""
+    assert value.shape == reference.shape
+    value, reference = value.detach(), reference.detach()
+    return float((value - reference).norm() / reference.norm())
+
+
+def assert_alike(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], tolerance: float) -> None:
+    """Same names, and every tensor alike relative to its own norm (or both zero)."""
+    assert found.keys() == expected.keys()
+    for name, reference in expected.items():
+        value, reference = found[name].detach().double(), reference.detach().double()
+        error, size = float((value - reference).norm()), float(reference.norm())
+        assert error <= tolerance * size or error < 1e-15, f"{name}: {error:.3g} of {size:.3g}"
+
+
+def weights(engine: Engine) -> dict[str, Tensor]:
+    """Copies of all weights and buffers of an engine."""
+    modules = {"network": engine.network, "feedback": engine.feedback}
+    return {
+        f"{where}.{name}": value.detach().clone()
+        for where, module in modules.items()
+        for name, value in module.state_dict().items()
+    }

@@ -1,0 +1,101 @@
+"""Three seeds under vmap equal three separate runs."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import torch
+
+from tests.blocks import make_batch
+from tests.oracle.parts import MakeOptimizer, assert_alike, make_engine, weights
+from tpzoo import CompatibilityError, Context, Rule
+from tpzoo.engine import Iterations, SeedBatch
+from tpzoo.zoo.rules.dtp import DTP
+from tpzoo.zoo.rules.tp import TP
+
+SEEDS = (0, 1, 2)
+STEPS = 3
+METHODS = {
+    "dtp": ("layerwise/dense", "reconstruction"),
+    "ddtp_linear": ("direct/linear", "drl"),
+    "dtpdrl": ("layerwise/dense", "drl"),
+    "ddtp_control": ("direct/dense", "reconstruction"),
+    "tied": ("tied", "frozen"),
+    "dfa": ("direct/linear", "frozen"),
+}
+SGD: MakeOptimizer = partial(torch.optim.SGD, lr=0.1, momentum=0.9)
+ADAM: MakeOptimizer = partial(torch.optim.Adam, lr=0.01, weight_decay=0.1)
+
+
+def compare(
+    network: str,
+    method: str,
+    order: str,
+    device: str,
+    optimizer: MakeOptimizer = SGD,
+    rule: Rule | None = None,
+    iterations: int = 1,
+) -> None:
+    path, learner = METHODS[method]
+
+    def engine(seed: int):  # type: ignore[no-untyped-def]
+        rounds = Iterations(together=iterations)
+        return make_engine(network, device, path, learner, rule, seed, optimizer, rounds)
+
+    alone, together = [engine(seed) for seed in SEEDS], [engine(seed) for seed in SEEDS]
+    start = [weights(each) for each in together]
+    batch = SeedBatch(together, optimizer, optimizer)
+    for step in range(STEPS):
+        pairs = [make_batch(each.network, seed=10 * step + seed) for seed, each in zip(SEEDS, alone, strict=True)]
+        outs = [each.train_batch(x, y, order) for each, (x, y) in zip(alone, pairs, strict=True)]
+        found = batch.train_batch(*(torch.stack(list(each)) for each in zip(*pairs, strict=True)), order)
+        torch.testing.assert_close(found, torch.stack(outs), rtol=1e-9, atol=1e-11)
+    batch.write_back()
+    for one, other, before in zip(together, alone, start, strict=True):
+        expected = weights(other)
+        assert_alike(weights(one), expected, 1e-10)
+        moved = [name for name in expected if not torch.equal(expected[name], before[name])]
+        assert any(name.startswith("network") for name in moved)
+        assert any(name.startswith("feedback") for name in moved) == (learner != "frozen")
+
+
+@pytest.mark.parametrize("order", ["targets_first", "feedback_first"])
+@pytest.mark.parametrize("method", METHODS)
+def test_mlp(method: str, order: str, device: str) -> None:
+    compare("mlp", method, order, device)
+
+
+@pytest.mark.parametrize("network", ["normed", "pooled", "residual", "shared"])
+@pytest.mark.parametrize("method", ["dtp", "ddtp_linear", "tied"])
+def test_other_networks(network: str, method: str, device: str) -> None:
+    """Running statistics, pool indices and shared weights get a seed dimension too."""
+    compare(network, method, "targets_first", device)
+
+
+def test_adam_with_several_feedback_rounds_and_plain_targets(device: str) -> None:
+    compare("mlp", "dtp", "feedback_first", device, ADAM, TP(), iterations=2)
+
+
+def test_a_seed_that_sees_another_seeds_noise_would_be_seen(device: str) -> None:
+    """The comparison can fail: the noise of the seeds differs, and it matters."""
+    engines = [make_engine("mlp", device, seed=seed) for seed in (0, 1)]
+    x, y = make_batch(engines[0].network)
+    engines[1].streams = make_engine("mlp", device, seed=0).streams
+    other = make_engine("mlp", device, seed=1)
+    for each in (engines[1], other):
+        each.train_batch(x, y)
+    with pytest.raises(AssertionError):
+        assert_alike(weights(engines[1]), weights(other), 1e-10)
+
+
+def test_what_cannot_be_batched_is_refused(device: str) -> None:
+    class OwnStep(DTP):
+        def train_step(self, context: Context) -> None:
+            super().train_step(context)
+
+    with pytest.raises(CompatibilityError, match="OwnStep"):
+        SeedBatch([make_engine("mlp", device, rule=OwnStep())], SGD, SGD)
+    by_edge = Iterations(by_edge={"fc2": 1, "fc3": 1, "head": 2})
+    with pytest.raises(CompatibilityError, match="iterations"):
+        SeedBatch([make_engine("mlp", device, iterations=by_edge)], SGD, SGD)

@@ -1,0 +1,77 @@
+"""Every config that comes with tpzoo, with the catalogue that a user has: as it is, and after a thousand slips."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from config_edits import EDITS, mappings, with_unknown_key
+
+from tpzoo import Recipe, TpzooError
+from tpzoo.config import load
+from tpzoo.plugin.catalogue import Catalogue
+from tpzoo.plugin.discovery import load_catalogue
+from tpzoo.recipes import recipe_folder
+
+RECIPES = sorted(path.relative_to(recipe_folder()).as_posix() for path in recipe_folder().rglob("*.yaml"))
+COUNT = 1000
+
+
+@pytest.fixture(scope="session")
+def zoo() -> Catalogue:
+    """The built-ins, without what happens to be installed here."""
+    found = load_catalogue()
+    return Catalogue(plugin for plugin in found.plugins if plugin.distribution == "tpzoo")
+
+
+@pytest.fixture
+def configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of all shipped configs, so that an edited one still finds what it extends."""
+    monkeypatch.chdir(tmp_path)
+    return Path(shutil.copytree(recipe_folder(), tmp_path / "configs"))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_shipped_config_loads(name: str, zoo: Catalogue) -> None:
+    loaded = load(recipe_folder() / name, (), zoo)
+    assert loaded.records["rule"].name == loaded.experiment.rule.name
+
+
+def test_every_shipped_config_is_a_recipe_that_says_what_it_is(zoo: Catalogue) -> None:
+    found = {entry.record.name: entry.record for entry in zoo.entries("recipe")}
+    assert sorted(found) == sorted(name.removesuffix(".yaml") for name in RECIPES)
+    for name, record in found.items():
+        assert isinstance(record, Recipe) and Path(record.path).is_file()
+        assert record.summary != f"the recipe {name}", f"{record.path} begins with no comment"
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
+def test_a_slip_gives_a_config_or_a_clear_error(
+    edit: Callable[[str, random.Random], str], configs: Path, zoo: Catalogue
+) -> None:
+    chance = random.Random(edit.__name__)
+    for number in range(COUNT // len(EDITS)):
+        path = configs / chance.choice(RECIPES)
+        before = path.read_text()
+        path.write_text(edit(before, chance))
+        try:
+            assert load(path, (), zoo).to_yaml(), (number, path.read_text())
+        except TpzooError as error:
+            assert str(error), (number, path.read_text())
+        path.write_text(before)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_an_unknown_key_is_refused_wherever_it_stands(name: str, configs: Path, zoo: Catalogue) -> None:
+    chance = random.Random(name)
+    text = (configs / name).read_text()
+    for index in range(len(mappings(yaml.safe_load(text)))):
+        tree = yaml.safe_load(text)
+        key = with_unknown_key(tree, index, chance)
+        (configs / name).write_text(yaml.safe_dump(tree))
+        with pytest.raises(TpzooError, match=key):
+            load(configs / name, (), zoo)

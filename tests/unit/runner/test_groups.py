@@ -1,0 +1,145 @@
+"""Which blocks learn, with which settings, and what is said where a pattern or a list fits no block."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.helpers.runs import catalogue, run, toy, write_toy_data
+from tpzoo.engine.learner import Learner
+from tpzoo.errors import SettingError
+from tpzoo.plugin.settings import Component, PerName
+from tpzoo.runner.build import Built, build
+from tpzoo.runner.cards import SGDSettings
+from tpzoo.runner.groups import parameter_groups
+from tpzoo.runner.loop import Training
+from tpzoo.zoo.learners.reconstruction import Reconstruction
+
+DTP = ("feedback=layerwise", "learner=reconstruction", "rule=dtp", "optimizer.forward=sgd", "optimizer.feedback=sgd")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_toy_data(tmp_path_factory.mktemp("toy"))
+
+
+def trained(data: Path, *words: str) -> tuple[dict[str, Tensor], Built]:
+    """The weights before a run of one epoch, and what was built, after it."""
+    loaded = toy(data, *DTP, "epochs=1", *words)
+    built = build(loaded.experiment, catalogue())
+    before = {name: p.detach().clone() for name, p in weights(built).items()}
+    for _ in Training(loaded.experiment, built, []).run():
+        pass
+    return before, built
+
+
+def weights(built: Built) -> dict[str, Tensor]:
+    engine = built.engine
+    return {**dict(engine.network.named_parameters()), **dict(engine.feedback.named_parameters())}
+
+
+def moved(before: dict[str, Tensor], built: Built) -> set[str]:
+    """``blocks.fc1`` or ``maps.fc2``: the members of which any weight moved."""
+    after = weights(built)
+    return {name.rsplit(".", 2)[0] for name in before if not torch.equal(before[name], after[name])}
+
+
+BLOCKS, MAPS = {"blocks.fc1", "blocks.fc2", "blocks.fc3"}, {"maps.fc2", "maps.fc3"}
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("optimizer.forward.train=*", BLOCKS | MAPS),
+        ("optimizer.forward.train=fc1", {"blocks.fc1"} | MAPS),
+        ("optimizer.forward.train=[fc1,fc3]", {"blocks.fc1", "blocks.fc3"} | MAPS),
+        ("optimizer.forward.train=fc[23]", {"blocks.fc2", "blocks.fc3"} | MAPS),
+        ("optimizer.forward.train=[]", MAPS),
+        ("optimizer.feedback.train=fc2", BLOCKS | {"maps.fc2"}),
+        ("feedback_training.iterations=0", BLOCKS),
+        ("learner=frozen", BLOCKS),
+        ("feedback_training.iterations={fc2: 0, fc3: 1}", BLOCKS | {"maps.fc3"}),
+    ],
+)
+def test_only_what_train_names_moves(word: str, expected: set[str], data: Path) -> None:
+    assert moved(*trained(data, word)) == expected
+
+
+def test_what_is_not_trained_is_no_parameter_of_the_summary(data: Path, tmp_path: Path) -> None:
+    assert run(toy(data, *DTP, "optimizer.forward.train=fc1"), tmp_path / "run").parameters == 16 * 6 + 6
+
+
+def test_each_block_has_its_own_rate(data: Path) -> None:
+    """One plain SGD step is proportional to the rate: two rates for one block, the same gradient."""
+    steps = []
+    for rates in ("[0.1,0.2,0.3]", "{'*': 0.2, fc1: 0.1, fc3: 0.6}"):
+        words = (f"optimizer.forward.lr={rates}", "batch_size=60", "precision=float64")
+        before, built = trained(data, *words)
+        after = weights(built)
+        steps.append({name: after[name] - before[name] for name in before if name.startswith("blocks")})
+    for name in steps[0]:
+        ratio = {"fc1": 1.0, "fc2": 1.0, "fc3": 2.0}[name.split(".")[1]]
+        torch.testing.assert_close(steps[1][name], ratio * steps[0][name], rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("optimizer.forward.lr=[0.1,0.2]", ["lr lists 2 values for 3 names", "fc1, fc2, fc3"]),
+        ("optimizer.feedback.lr=[0.1,0.2,0.3]", ["lr lists 3 values for 2 names", "fc3, fc2"]),
+        ("learner.sigma=[0.1]", ["sigma lists 1 values for 2 names"]),
+        ("feedback_training.iterations=[1,2,3]", ["iterations lists 3 values for 2 names"]),
+        ("optimizer.forward.train=conv*", ["'conv*' matches none of fc1, fc2, fc3"]),
+        ("optimizer.forward.lr={fc9: 0.1}", ["'fc9' matches none of fc1, fc2, fc3"]),
+        ("optimizer.forward.lr={fc1: 0.1}", ["no pattern covers fc2, fc3"]),
+    ],
+)
+def test_a_list_or_pattern_that_does_not_fit_is_refused(word: str, parts: list[str], data: Path) -> None:
+    with pytest.raises(SettingError) as caught:
+        build(toy(data, *DTP, word).experiment, catalogue())
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_even_for_maps_that_never_learn_a_list_must_fit(data: Path) -> None:
+    with pytest.raises(SettingError, match="3 values for 2 names"):
+        build(toy(data, *DTP, "learner=frozen", "optimizer.feedback.lr=[0.1,0.2,0.3]").experiment, catalogue())
+
+
+@pytest.mark.parametrize("word", ["optimizer.feedback.lr=[0.1,0.2]", "feedback_training.iterations=[1,2]"])
+def test_settings_by_edge_do_not_stop_a_rule_without_feedback(word: str, data: Path) -> None:
+    built = build(toy(data, "rule=bp", word).experiment, catalogue())
+    assert built.backward.group.optimizer is None
+
+
+def test_blocks_with_the_same_settings_share_a_group_with_their_names() -> None:
+    members = {name: torch.nn.Linear(2, 2) for name in ("a", "b", "c")}
+    settings = SGDSettings(lr=PerName({"a": 0.1, "b": 0.2, "c": 0.1}))
+    found = parameter_groups(settings, members)
+    assert [(group["name"], group["lr"], len(group["params"])) for group in found] == [("a, c", 0.1, 4), ("b", 0.2, 2)]
+
+
+class Mirroring(Reconstruction):
+    """A learner whose maps are stepped as the blocks are."""
+
+    mirrors_forward_optimizer = True
+
+
+def test_a_mirrored_optimizer_takes_the_settings_of_the_blocks(data: Path) -> None:
+    words = ("optimizer.forward.lr=[0.1,0.2,0.3]", "optimizer.forward.momentum=0.5", "optimizer.feedback=adam")
+    experiment = toy(data, *DTP, *words).experiment
+    make = _mirroring(experiment.learner)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tpzoo.zoo.learners.reconstruction.Reconstruction", make)
+        backward = build(experiment, catalogue()).backward.group
+    assert isinstance(backward.optimizer, torch.optim.SGD)
+    found = {group["name"]: (group["lr"], group["momentum"]) for group in backward.optimizer.param_groups}
+    assert found == {"fc3": (0.3, 0.5), "fc2": (0.2, 0.5)}
+
+
+def _mirroring(chosen: Component) -> type[Learner]:
+    assert chosen.name == "reconstruction"
+    return Mirroring

@@ -1,0 +1,80 @@
+"""The documentation is what the code says: references and the tutorial's code are current, links and names exist."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tpzoo.cli import VERBS
+from tpzoo.plugin.hookspecs import HOOKS
+from tpzoo.plugin.records import KINDS
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    """docs/generate.py as a module."""
+    spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_what_is_made_is_current(generate: ModuleType) -> None:
+    stale = [path.name for path, text in generate.pages().items() if path.read_text("utf-8") != text]
+    assert not stale, f"run python docs/generate.py: {stale}"
+
+
+def test_the_tutorial_includes_the_whole_plugin(generate: ModuleType) -> None:
+    tutorial = (DOCS / "tutorial-plugin.md").read_text("utf-8")
+    included = set(re.findall(r"<!-- include (\S+?):? ", tutorial))
+    sources = (ROOT / "plugins" / "tpzoo-example" / "src" / "tpzoo_example").glob("*")
+    files = {path.relative_to(ROOT).as_posix() for path in sources if path.is_file()}
+    assert files - included == {"plugins/tpzoo-example/src/tpzoo_example/__init__.py"}
+    plugin = "plugins/tpzoo-example/src/tpzoo_example/plugin.py"
+    shown = " ".join(re.findall(rf"<!-- include {plugin}: ([\w ]+) -->", tutorial)).split()
+    assert set(shown) == set(re.findall(r"^(?:def|class) (\w+)", (ROOT / plugin).read_text("utf-8"), re.MULTILINE))
+
+
+def test_an_edited_block_is_noticed_and_text_around_it_is_kept(generate: ModuleType) -> None:
+    path = "plugins/tpzoo-example/src/tpzoo_example/rings.yaml"
+    page = f"before\n\n<!-- include {path} -->\n```yaml\n{{}}\n```\n\nafter\n\n```python\nother\n```\n"
+    made = generate.included(page)
+    assert (ROOT / path).read_text("utf-8").strip() in made and "rule: {name: clipped" in made
+    assert made.startswith("before\n\n<!--") and made.endswith("```\n\nafter\n\n```python\nother\n```\n")
+    empty = page.replace("{}\n", "")
+    assert generate.included(empty) == generate.included(made) == made
+
+
+def test_references_name_everything() -> None:
+    hooks, config, cli = ((DOCS / f"reference-{name}.md").read_text("utf-8") for name in ("hooks", "config", "cli"))
+    assert [name for name in HOOKS if f"## `{name}`" not in hooks] == []
+    assert [verb for verb in VERBS if f"## tpzoo {verb}" not in cli] == []
+    assert [kind for kind in KINDS if kind not in ("recipe", "twin") and f"## {kind}\n" not in config] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_index_lists_every_page_in_its_kind() -> None:
+    index = (DOCS / "README.md").read_text("utf-8")
+    assert {page.name for page in PAGES} - {"README.md"} == set(re.findall(r"\]\(([\w-]+\.md)\)", index))
+    for kind in ("tutorial", "how-to", "reference", "explanation"):
+        assert f"| {kind} |" in index
+
+
+def test_verbs_that_the_pages_use_exist() -> None:
+    for page in [*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:
+        used = set(re.findall(r"^    (?:.*&& )?tpzoo ([a-z-]+)", page.read_text("utf-8"), re.MULTILINE))
+        assert used <= set(VERBS), page

@@ -1,0 +1,23 @@
+"""The mutants of ``tests/mutation`` still fit the code, so that running them proves something."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.mutation.mutants import MUTANTS, Mutant
+from tests.mutation.run import misplaced
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_the_text_is_there_once_and_the_tests_exist(mutant: Mutant) -> None:
+    assert misplaced(mutant) == ""
+    assert mutant.tests and all((TESTS / test).is_file() for test in mutant.tests)
+    assert all(old != new for old, new in mutant.edits)
+
+
+def test_names_are_unique() -> None:
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 15

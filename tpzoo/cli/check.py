@@ -1,0 +1,92 @@
+"""``tpzoo check``: is a config or a plugin in order?"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tpzoo.cli.options import config_path, plugin_option
+from tpzoo.errors import PluginError, TpzooError
+
+if TYPE_CHECKING:
+    from tpzoo.plugin.catalogue import Catalogue
+    from tpzoo.plugin.records import Record
+
+
+@click.command("check")
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@plugin_option
+def command(targets: tuple[str, ...], plugins: tuple[str, ...]) -> None:
+    """Check configs and plugins, each TARGET by itself.
+
+    A TARGET is a config (a YAML file or a recipe), a plugin file, a module, or an installed distribution. A config is
+    loaded and everything that it names is built. A plugin's records are collected and put through the conformance
+    kit. Ends with 2 if a TARGET cannot be used, with 1 if one does not conform.
+    """
+    sys.exit(max(outcome(target, plugins) for target in targets))
+
+
+def outcome(target: str, plugins: tuple[str, ...]) -> int:
+    """Check one target, say what was found, and return its exit code."""
+    try:
+        config = as_config(target, plugins)
+        return check_plugin(target, plugins) if config is None else check_config(config, plugins)
+    except TpzooError as error:
+        click.echo(f"{target}: failed", err=True)
+        click.echo(f"Error: {error}", err=True)
+        return error.exit_code
+
+
+def as_config(target: str, plugins: tuple[str, ...]) -> Path | None:
+    """The config that ``target`` names, or None if it must be a plugin."""
+    path = config_path(target, plugins)
+    is_yaml = path.suffix in (".yaml", ".yml")
+    return path if is_yaml or (path.is_file() and path.suffix != ".py") else None
+
+
+def check_config(path: Path, plugins: tuple[str, ...]) -> int:
+    """Load and build a config."""
+    from tpzoo.runner.check import check_config  # loads torch
+
+    loaded, built = check_config(path, plugins)
+    for notice in loaded.notices:
+        click.echo(notice, err=True)
+    blocks, edges = len(built.engine.network.blocks), len(built.engine.feedback.edges)
+    click.echo(f"{path}: in order ({blocks} blocks, {edges} feedback edges, {len(built.data.train)} examples)")
+    return 0
+
+
+def check_plugin(target: str, plugins: tuple[str, ...]) -> int:
+    """Collect a plugin's records, then put them through the conformance kit."""
+    from tpzoo.plugin.discovery import load_catalogue, of_target
+
+    catalogue, found = of_target(load_catalogue(plugins), target)
+    if not found:
+        what = f"'{target}' is neither a config, a plugin file, a module nor an installed distribution with plugins"
+        raise PluginError(what, "give a path that ends in .yaml or .py, or a name that tpzoo plugins shows")
+    for info in found:
+        if info.error is not None:
+            raise info.error
+        click.echo(f"{info.source}: {len(info.records)} record{'s' * (len(info.records) != 1)}")
+        for record in info.records:
+            catalogue.find(record.kind, record.name)  # refuses a name that another plugin has too
+            click.echo(f"  {record.kind} {record.name}: {record.summary}")
+    return run_kit([record for info in found for record in info.records], catalogue)
+
+
+def run_kit(records: Iterable[Record], catalogue: Catalogue) -> int:
+    """Run the conformance kit; every check that a record fails is named."""
+    from tpzoo.testing import check  # loads torch
+
+    outcomes = [outcome for record in records for outcome in check(record, catalogue)]
+    for found in outcomes:
+        if not found.ok:
+            click.echo(f"Error: {found.case.id}: {found.message}", err=True)
+    counts = Counter(found.status for found in outcomes)
+    click.echo("conformance: " + ", ".join(f"{count} {status}" for status, count in counts.items()))
+    return 0 if all(found.ok for found in outcomes) else 1

@@ -1,0 +1,57 @@
+"""``tpzoo evaluate``: score a checkpoint of a run."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tpzoo.cli.options import plugin_option
+
+if TYPE_CHECKING:
+    from tpzoo.runner.saved import Evaluation
+
+
+@click.command("evaluate")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("words", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--checkpoint", default="last", show_default=True, metavar="LABEL", help="last, best or epoch-N.")
+@click.option("--split", type=click.Choice(["test", "validation", "train"]), default="test", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of a line.")
+@plugin_option
+def command(
+    run: Path, words: tuple[str, ...], checkpoint: str, split: str, as_json: bool, plugins: tuple[str, ...]
+) -> None:
+    """Rebuild the run in folder RUN from its config, load a checkpoint and print loss and accuracy.
+
+    KEY=VALUE may change what does not change results, such as device or data.root.
+    """
+    from tpzoo.runner.saved import evaluate_run  # loads torch
+
+    found = evaluate_run(run, checkpoint, split, words, plugins)
+    click.echo(json.dumps(describe(found), indent=2) if as_json else line(found))
+
+
+def describe(found: Evaluation) -> dict[str, Any]:
+    """The JSON object; a loss that is not finite is null."""
+    return {
+        "run": str(found.run),
+        "checkpoint": found.checkpoint,
+        "split": found.split,
+        "epoch": found.epoch,
+        "step": found.step,
+        "examples": found.examples,
+        "loss": found.score.loss if math.isfinite(found.score.loss) else None,
+        "accuracy": found.score.accuracy,
+    }
+
+
+def line(found: Evaluation) -> str:
+    """The line for people."""
+    accuracy = found.score.accuracy
+    figure = "" if accuracy is None else f", accuracy {100 * accuracy:.2f} %"
+    where = f"checkpoint {found.checkpoint}, epoch {found.epoch}, {found.examples} examples"
+    return f"{found.split}: loss {found.score.loss:.4f}{figure} ({where})"

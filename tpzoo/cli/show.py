@@ -1,0 +1,110 @@
+"""``tpzoo show``: one entry of the zoo, or a config as it resolves."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tpzoo.cli.options import open_catalogue, plugin_option, split
+from tpzoo.cli.table import print_table
+
+if TYPE_CHECKING:
+    from tpzoo.plugin.catalogue import Catalogue, Entry
+
+
+@click.command("show")
+@click.argument("kind", metavar="KIND|config")
+@click.argument("words", nargs=-1, metavar="NAME | CONFIG [KEY=VALUE]...")
+@click.option("--origins", is_flag=True, help="For a config: say on every line where its value comes from.")
+@click.option("--json", "as_json", is_flag=True, help="For an entry: print a JSON object instead of text.")
+@plugin_option
+def command(kind: str, words: tuple[str, ...], origins: bool, as_json: bool, plugins: tuple[str, ...]) -> None:
+    """Show one entry of the zoo, or a config as it resolves.
+
+    KIND NAME shows what the entry is, its settings, its paper and what it works with. `config CONFIG` shows every
+    value of a config, defaults included, with every KEY=VALUE put over it; what is printed can be run.
+    """
+    if kind == "config":
+        if as_json:
+            raise click.UsageError("--json is for entries: a config is shown as YAML")
+        show_config(words, origins, plugins)
+    elif len(words) != 1 or origins:
+        raise click.UsageError("write tpzoo show KIND NAME, or tpzoo show config CONFIG [KEY=VALUE]... [--origins]")
+    else:
+        show_entry(kind, words[0], as_json, plugins)
+
+
+def show_config(words: tuple[str, ...], origins: bool, plugins: tuple[str, ...]) -> None:
+    """Print the resolved config; what was decided for the user goes to the standard error."""
+    from tpzoo.config import annotated_yaml, load
+
+    config, settings = split(words, plugins)
+    loaded = load(config, settings, plugins=plugins)
+    for notice in loaded.notices:
+        click.echo(notice, err=True)
+    click.echo(annotated_yaml(loaded) if origins else loaded.to_yaml(), nl=False)
+
+
+def show_entry(kind: str, name: str, as_json: bool, plugins: tuple[str, ...]) -> None:
+    """Print everything that is known about one entry."""
+    catalogue = open_catalogue(plugins)
+    catalogue.entries(kind)  # refuses an unknown kind
+    found = describe(catalogue.find(kind, name), catalogue)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for line in lines(found):
+        click.echo(line)
+    if found["settings"]:
+        click.echo("\nsettings")
+        print_table(("  name", "type", "default", "limits", "help"), [setting_row(row) for row in found["settings"]])
+    if "config" in found:
+        click.echo(f"\n{Path(found['path']).read_text('utf-8')}", nl=False)
+
+
+def describe(entry: Entry, catalogue: Catalogue) -> dict[str, Any]:
+    """The JSON object: what ``tpzoo list --json`` says, settings, capabilities and partners."""
+    from tpzoo.cli.list import describe as summary
+    from tpzoo.config import settings_table
+    from tpzoo.plugin.compatibility import partners, provided, required, wanted_by
+    from tpzoo.plugin.records import Recipe
+
+    record = entry.record
+    found: dict[str, Any] = {
+        **summary(entry),
+        "settings": [dataclasses.asdict(row) for row in settings_table(record)],
+        "provides": list(dict.fromkeys(provided(record))),
+        "requires": list(dict.fromkeys(required(record))),
+        "partners": partners(record, catalogue),
+        "wanted_by": wanted_by(record, catalogue),
+    }
+    if isinstance(record, Recipe):
+        found |= {"path": record.path, "config": Path(record.path).read_text("utf-8")}
+    return found
+
+
+def lines(found: dict[str, Any]) -> Iterator[str]:
+    """The text above the settings."""
+    yield f"{found['kind']} {found['name']}: {found['summary']}"
+    yield f"  from       {found['distribution']}"
+    if paper := found["paper"]:
+        venue = f", {paper['venue']}" if paper["venue"] else ""
+        yield f"  paper      {paper['title']}. {paper['authors']}, {paper['year']}{venue}"
+        if paper["url"]:
+            yield f"             {paper['url']}"
+    for capability, names in found["partners"].items():
+        yield f"  requires   {capability}: {', '.join(names) or 'which nothing that is installed provides'}"
+    for capability, names in found["wanted_by"].items():
+        yield f"  provides   {capability}{': for ' if names else ''}{', '.join(names)}"
+    if "path" in found:
+        yield f"  file       {found['path']}"
+
+
+def setting_row(row: dict[str, Any]) -> Sequence[str]:
+    """One row of the table of settings; the default as a config would say it."""
+    return f"  {row['name']}", row["type"], json.dumps(row["default"]), row["limits"], row["help"]

@@ -1,0 +1,59 @@
+"""Papers as BibTeX."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from tpzoo._version import __version__
+from tpzoo.plugin.records import Paper
+
+TPZOO = f"""@software{{tpzoo,
+  title = {{{{tpzoo: a zoo of target-propagation training methods for PyTorch}}}},
+  author = {{{{The tpzoo authors}}}},
+  version = {{{__version__}}},
+}}"""
+"""tpzoo itself."""
+
+SMALL_WORDS = {"a", "an", "the", "on", "of", "how", "in", "for"}
+
+
+def bibliography(papers: Iterable[Paper]) -> str:
+    """Every paper once, in the order given, as BibTeX entries with keys that differ."""
+    entries: dict[str, str] = {}
+    for paper in dict.fromkeys(papers):
+        key = stem = _key(paper)
+        letters = iter("bcdefghijklmnopqrstuvwxyz")
+        while key in entries:
+            key = stem + next(letters)
+        entries[key] = _entry(paper, key)
+    return "\n\n".join(entries.values())
+
+
+def _entry(paper: Paper, key: str) -> str:
+    authors = " and ".join(name.strip() for name in paper.authors.split(","))
+    fields = {
+        "title": f"{{{_escaped(paper.title)}}}",  # a second pair of braces keeps the capitals
+        "author": _escaped(authors),
+        "year": str(paper.year),
+        "howpublished": _escaped(paper.venue),
+        "url": paper.url,
+    }
+    lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
+    return "\n".join([f"@misc{{{key},", *lines, "}"])
+
+
+def _key(paper: Paper) -> str:
+    """The first author's last name, the year, and the first word of the title that says something."""
+    last = (paper.authors.split(",")[0].split() or ["anonymous"])[-1]
+    words = [word for word in re.findall(r"\w+", _ascii(paper.title).lower()) if word not in SMALL_WORDS]
+    return re.sub(r"[^a-z0-9]", "", _ascii(last).lower()) + str(paper.year) + (words or [""])[0]
+
+
+def _ascii(text: str) -> str:
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([&%$#_])", r"\\\1", text)

@@ -1,0 +1,1 @@
+"""my_entry: a MY_KIND for tpzoo."""

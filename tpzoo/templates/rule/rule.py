@@ -1,0 +1,23 @@
+"""Difference target propagation with shorter steps: below the output, d_l = fraction (g(h + d) - g(h)).
+
+h and d are the activation and the displacement at the edge's source. What flows down the feedback path is dtp's own
+displacement; the fraction shortens the step that a block makes of it.
+"""
+
+from torch import Tensor
+
+from tpzoo import Batch, Draw, Feedback, Rule, Trace
+from tpzoo.templates.rule.plugin import MyEntrySettings
+
+
+class MyEntryRule(Rule):
+    """The default ``Rule.gradients`` turns displacements into local updates."""
+
+    def __init__(self, settings: MyEntrySettings) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def displacements(self, trace: Trace, feedback: Feedback, batch: Batch, draw: Draw) -> dict[str, Tensor]:
+        """d = target - activity by node, like each node's output; a node left out is not trained."""
+        found = feedback.displacements(trace, batch.output_displacement(trace.output), batch.y)
+        return {node: d if node == trace.last else self.settings.fraction * d for node, d in found.items()}

@@ -1,0 +1,63 @@
+"""Checks of probes, on the snapshot of a training step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+
+from tpzoo.engine import Batch, Probe, Snapshot, Streams
+from tpzoo.plugin.records import Record
+from tpzoo.testing.outcome import require
+from tpzoo.testing.stage import Stage
+from tpzoo.testing.toys import toy_batch
+from tpzoo.testing.watching import global_generators_rest, nothing_changes
+
+
+def snapshots(record: Record, stage: Stage) -> Iterator[tuple[Probe, Snapshot]]:
+    """After a step on every built-in path that the probe can work with, and after one of a rule that makes no pass."""
+    for cast in stage.casts_by_path(record):
+        parts, probe = stage.parts(cast), stage.make(record)
+        batch = Batch(*toy_batch(parts.network), parts.loss, parts.output)
+        draw = Streams(0, stage.device).draw("probe")
+        trace = parts.network.trace(batch.x)
+        targets = parts.rule.displacements(trace, parts.feedback, batch, draw)
+        updates = parts.rule.gradients(trace, targets)
+        seen = Snapshot(parts.network, parts.feedback, parts.learner, batch, trace, targets, updates, draw)
+        yield probe, seen
+        gradients = parts.network.loss_gradients(batch.x, batch.error)[1]
+        yield probe, Snapshot(parts.network, parts.feedback, parts.learner, batch, None, {}, gradients, draw)
+
+
+def scalars(record: Record, stage: Stage) -> None:
+    """A measurement is finite scalars by name; something is measured somewhere."""
+    measured = 0
+    for probe, snapshot in snapshots(record, stage):
+        for name, value in probe.measure(snapshot).items():
+            measured += 1
+            require(isinstance(name, str) and name, f"{name!r} is no name")
+            require(isinstance(value, torch.Tensor), f"'{name}' is a {type(value).__name__}, not a tensor")
+            require(value.numel() == 1, f"'{name}' has the shape {tuple(value.shape)}, not ()")
+            require(math.isfinite(float(value)), f"'{name}' is {float(value)}")
+    require(measured, "nothing was measured on any path")
+
+
+def only_looks(record: Record, stage: Stage) -> None:
+    """Measuring moves no weight, buffer or gradient, and draws from no global generator."""
+    for probe, snapshot in snapshots(record, stage):
+        updates = {name: value.clone() for name, value in snapshot.gradients.items()}
+        with nothing_changes("the probe", snapshot.network, snapshot.feedback), global_generators_rest("the probe"):
+            probe.measure(snapshot)
+        moved = [name for name, value in updates.items() if not torch.equal(value, snapshot.gradients[name])]
+        require(not moved, f"the probe changed the update of {', '.join(moved)}")
+        require(snapshot.network.training, "the probe left the network in evaluation mode")
+
+
+def interval(record: Record, stage: Stage) -> None:
+    """The probe is taken as often as its settings say."""
+    settings, probe = stage.settings(record), stage.make(record)
+    require(probe.every == settings.every, f"the setting every={settings.every} gives every={probe.every}")
+
+
+CHECKS = (scalars, only_looks, interval)
