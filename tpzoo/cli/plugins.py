@@ -13,6 +13,8 @@ from tpzoo.cli.table import print_table
 if TYPE_CHECKING:
     from tpzoo.plugin.catalogue import PluginInfo
 
+SHOWN = 40  # records of one plugin in the table; --json and `tpzoo list` show all
+
 
 @click.command("plugins")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of a table.")
@@ -52,5 +54,6 @@ def state(plugin: PluginInfo) -> str:
 
 def row(plugin: PluginInfo) -> tuple[str, ...]:
     """One row of the table."""
-    brings = ", ".join(f"{record.kind} {record.name}" for record in plugin.records)
-    return plugin.key, plugin.version, state(plugin), brings
+    names = [f"{record.kind} {record.name}" for record in plugin.records]
+    rest = [f"and {len(names) - SHOWN} more"] if len(names) > SHOWN else []
+    return plugin.key, plugin.version, state(plugin), ", ".join([*names[:SHOWN], *rest])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tpzoo import DataSet, DataSettings, Paper, hookimpl, setting
+from tpzoo.zoo.papers import MEULEMANS_2020
 
 FLIP = "mirror training pictures left to right with probability 1/2"
 CROP = "shift training pictures by up to this many pixels, repeating the edge"
@@ -73,6 +74,32 @@ class NpzSettings(ImageSettings):
     )
 
 
+@dataclass(frozen=True)
+class Imagenet32Settings(ImageSettings):
+    """Settings of `imagenet32`."""
+
+    normalisation: str = setting(
+        "imagenet",
+        choices=("imagenet", "half", "none"),
+        help="imagenet: by channel, as usual for ImageNet; half: (x - 0.5) / 0.5; none: x in [0, 1]",
+    )
+    balanced: bool = setting(False, help="hold the same number of every class out (validation=50000: 50 of each)")
+
+
+@dataclass(frozen=True)
+class TeacherSettings(DataSettings):
+    """Settings of `teacher`; it has no files, so `root` and `download` have no effect."""
+
+    seed: int = setting(0, minimum=0, help="of the teacher and its examples, whatever the seed of the run")
+    inputs: int = setting(30, minimum=1, help="width of the input")
+    outputs: int = setting(10, minimum=1, help="width of the output")
+    hidden: tuple[int, ...] = setting((1000, 1000, 1000, 1000), minimum=1, help="hidden widths of the teacher")
+    gain: float = setting(3.0, above=0, help="gain of the teacher's initialisation")
+    train_count: int = setting(1000, minimum=1, help="training examples")
+    valid_count: int = setting(1000, minimum=0, help="validation examples, drawn besides")
+    test_count: int = setting(1000, minimum=1, help="test examples")
+
+
 MNIST = Paper(
     "Gradient-based learning applied to document recognition",
     "Yann LeCun, Léon Bottou, Yoshua Bengio, Patrick Haffner",
@@ -94,6 +121,13 @@ CIFAR = Paper(
     "University of Toronto",
     "https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf",
 )
+IMAGENET32 = Paper(
+    "A downsampled variant of ImageNet as an alternative to the CIFAR datasets",
+    "Patryk Chrabaszcz, Ilya Loshchilov, Frank Hutter",
+    2017,
+    "arXiv",
+    "https://arxiv.org/abs/1707.08819",
+)
 
 
 @hookimpl
@@ -112,6 +146,16 @@ def tpzoo_datasets() -> Iterator[DataSet]:
     )
     yield _pictures("cifar10", "60,000 colour pictures of 32 x 32 pixels, 10 classes", CifarSettings, CIFAR)
     yield _pictures("cifar100", "60,000 colour pictures of 32 x 32 pixels, 100 classes", CifarSettings, CIFAR)
+    yield _pictures("imagenet32", "1,331,167 pictures of 32 x 32 pixels, 1,000 classes", Imagenet32Settings, IMAGENET32)
+    yield DataSet(
+        name="teacher",
+        summary="regression of the outputs of a fixed random network",
+        build="tpzoo.zoo.datasets.teacher:build",
+        config=TeacherSettings,
+        paper=MEULEMANS_2020,
+        provides=("regression",),
+        smallest={"inputs": 4, "outputs": 2, "hidden": [8], "train_count": 40, "valid_count": 8, "test_count": 12},
+    )
     yield DataSet(
         name="npz",
         summary="anyone's arrays: x_train, y_train, x_test, y_test in one .npz file",

@@ -7,6 +7,9 @@ from tpzoo import Component, FeedbackPath, MapForm, component, hookimpl, setting
 from tpzoo.zoo.architectures.cards import ACTIVATION_NAMES, INITIALISATION_NAMES
 from tpzoo.zoo.papers import ERNOULT_2022, LEE_2015, MEULEMANS_2020
 
+MAX_WEIGHTS = 50_000_000  # 200 MB in float32, 800 MB with its gradient and the two averages of Adam
+MAX_WEIGHTS_HELP = "refuse a matrix of more weights than this, before it is made"
+
 
 @dataclass(frozen=True)
 class LayerwiseSettings:
@@ -29,6 +32,7 @@ class DenseSettings:
     activation: str = setting("tanh", choices=ACTIVATION_NAMES, help="nonlinearity after the matrix")
     bias: bool = setting(True, help="whether the map has a bias")
     init: str = setting("xavier_normal", choices=INITIALISATION_NAMES, help="initialisation; 'torch' is its own")
+    max_weights: int = setting(MAX_WEIGHTS, minimum=1, help=MAX_WEIGHTS_HELP)
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class LinearSettings:
 
     bias: bool = setting(False, help="whether the map has a bias; it cancels in every difference")
     init: str = setting("xavier_normal", choices=INITIALISATION_NAMES, help="initialisation; 'torch' is its own")
+    max_weights: int = setting(MAX_WEIGHTS, minimum=1, help=MAX_WEIGHTS_HELP)
 
 
 @dataclass(frozen=True)

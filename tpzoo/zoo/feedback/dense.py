@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tpzoo import At, Ends, FeedbackMap, activation, initialise, source_activation
 from tpzoo.zoo.feedback.cards import DenseSettings
 from tpzoo.zoo.feedback.linear import inverted_weight
+from tpzoo.zoo.feedback.size import matrix_shape
 
 
 class DenseMap(FeedbackMap):
@@ -17,7 +16,7 @@ class DenseMap(FeedbackMap):
 
     def __init__(self, settings: DenseSettings, ends: Ends) -> None:
         super().__init__()
-        self.dense = nn.Linear(math.prod(ends.source_shape), math.prod(ends.target_shape), bias=settings.bias)
+        self.dense = nn.Linear(*matrix_shape(ends, settings.max_weights), bias=settings.bias)
         self.nonlinearity = activation(settings.activation)
         initialise(self.dense, settings.init)
         self._inverted = inverted_weight(ends, self.dense.weight)

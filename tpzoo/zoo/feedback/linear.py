@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tpzoo import At, Ends, FeedbackMap, initialise
 from tpzoo.zoo.feedback.cards import LinearSettings
+from tpzoo.zoo.feedback.size import matrix_shape
 
 
 def inverted_weight(ends: Ends, weight: Tensor) -> str | None:
@@ -27,7 +26,7 @@ class LinearMap(FeedbackMap):
 
     def __init__(self, settings: LinearSettings, ends: Ends) -> None:
         super().__init__()
-        self.matrix = nn.Linear(math.prod(ends.source_shape), math.prod(ends.target_shape), bias=settings.bias)
+        self.matrix = nn.Linear(*matrix_shape(ends, settings.max_weights), bias=settings.bias)
         initialise(self.matrix, settings.init)
         self._inverted = inverted_weight(ends, self.matrix.weight)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from tpzoo import At, Ends, FeedbackMap, TwinLayer, inner, source_activation
-from tpzoo.errors import CompatibilityError
+from tpzoo.errors import CompatibilityError, UnknownComponentError
 from tpzoo.zoo.feedback.cards import MirrorSettings
 from tpzoo.zoo.twins.chain import ChainTwin
 
@@ -21,7 +21,7 @@ class MirrorMap(FeedbackMap):
         if len(ends.blocks) != 1:
             what = f"map 'mirror' inverts one block, and edge '{ends.name}' spans {len(ends.blocks)}"
             raise CompatibilityError(what, "use feedback=layerwise with it, or feedback.map=linear with a direct path")
-        self.twin = ends.make_twin(ends.blocks[0], ends.target_shape, ends.source_shape, settings)
+        self.twin = twin_of_block(settings, ends)
         self._tail = weights_at(self.twin)
         self.linear_tail = self._tail is not None
 
@@ -60,6 +60,20 @@ class MirrorMap(FeedbackMap):
             raise TypeError("this mirrored block has no linear tail (capability linear_tail)")
         items: list[tuple[str, TwinLayer]] = list(self.twin.twins.items())  # type: ignore[arg-type]
         return items[: self._tail] if features else items[self._tail :]
+
+
+def twin_of_block(settings: MirrorSettings, ends: Ends) -> TwinLayer:
+    """The twin of the block that the edge inverts.
+
+    Raises:
+        CompatibilityError: a layer in it has no twin. The message names its type.
+    """
+    try:
+        return ends.make_twin(ends.blocks[0], ends.target_shape, ends.source_shape, settings)
+    except UnknownComponentError as error:
+        what = f"map 'mirror' cannot invert block '{ends.name}': {error.what}"
+        instead = "use feedback=layerwise with feedback.map=dense, or feedback=tied, or a plugin with that twin"
+        raise CompatibilityError(what, f"{instead}; {error.mend}") from error
 
 
 def side(at: At) -> dict[str, Tensor]:

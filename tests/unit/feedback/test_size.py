@@ -1,0 +1,51 @@
+"""A matrix too large is refused before it is made, and the refusal says where, how large, and what would work."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tpzoo.engine.feedback import Ends, FeedbackMap, no_twins
+from tpzoo.errors import CompatibilityError, SettingError, UnknownComponentError
+from tpzoo.zoo.feedback.cards import DenseSettings, LinearSettings, MirrorSettings
+from tpzoo.zoo.feedback.dense import DenseMap
+from tpzoo.zoo.feedback.linear import LinearMap
+from tpzoo.zoo.feedback.mirror import MirrorMap
+
+FORMS = [(DenseMap, DenseSettings), (LinearMap, LinearSettings)]
+
+
+def ends(source: tuple[int, ...], target: tuple[int, ...], **parts: Any) -> Ends:
+    return Ends("stem", "output", "stem", source, target, parts.get("blocks", ()), parts.get("make_twin", no_twins))
+
+
+@pytest.mark.parametrize(("form", "settings"), FORMS)
+def test_a_stem_at_full_size_is_refused(form: Callable[..., FeedbackMap], settings: type) -> None:
+    with pytest.raises(SettingError) as caught:
+        form(settings(), ends((1000,), (64, 112, 112)))
+    weights = 1000 * 64 * 112 * 112
+    assert "edge 'stem' from 'output' (1000,) to 'stem' (64, 112, 112)" in caught.value.what
+    assert f"{weights:,} weights" in caught.value.what
+    assert f"{math.floor(weights * 4 / 1e6 + 0.5):,} MB" in caught.value.what
+    assert all(word in caught.value.mend for word in ("mirror", "feedback=tied", "max_weights"))
+
+
+@pytest.mark.parametrize(("form", "settings"), FORMS)
+def test_the_limit_itself_is_allowed(form: Callable[..., FeedbackMap], settings: type) -> None:
+    made = form(settings(max_weights=10 * 24), ends((10,), (2, 3, 4)))
+    assert max(p.numel() for p in made.parameters()) == 240
+    with pytest.raises(SettingError, match="240 weights"):
+        form(settings(max_weights=239), ends((10,), (2, 3, 4)))
+
+
+def test_a_missing_twin_is_named_with_what_would_work() -> None:
+    def make_twin(*arguments: Any) -> Any:
+        raise UnknownComponentError("no twin for the module type Attention", "known: Linear.")
+
+    with pytest.raises(CompatibilityError) as caught:
+        MirrorMap(MirrorSettings(), ends((2,), (3,), blocks=(object(),), make_twin=make_twin))
+    assert "block 'stem'" in caught.value.what and "Attention" in caught.value.what
+    assert all(word in caught.value.mend for word in ("map=dense", "tied", "plugin"))

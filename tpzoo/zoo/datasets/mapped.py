@@ -1,0 +1,137 @@
+"""Arrays too large to read at every start: converted once to .npy files, and mapped into memory from then on.
+
+The files are written beside their sources, or in the user's cache where that folder cannot be written. Each appears
+whole or not at all, and a manifest, written last, says which sources they were made of.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from tpzoo import data_folder
+from tpzoo.errors import DataError
+
+Array = np.ndarray[Any, Any]
+Parts = Iterable[tuple[Array, Array]]  # pictures (n, *shape) uint8 and labels (n,) int64, file by file
+MANIFEST = "manifest.json"
+
+
+def mapped(
+    sources: Sequence[Path], shape: tuple[int, ...], name: str, read: Callable[[], Parts]
+) -> tuple[Array, Array]:
+    """Pictures (count, *shape) uint8, mapped copy-on-write, and labels (count,) int64.
+
+    Args:
+        sources: the files that the arrays are made of; if one changes, they are made again.
+        name: of the files, such as ``train``.
+        read: reads the sources, one after the other.
+
+    Raises:
+        DataError: a source is bad (as ``read`` says), or the files can be written nowhere.
+    """
+    folders = _folders(sources[0].parent)
+    for folder in folders:
+        if _is_current(folder, name, sources):
+            return _open(folder, name)
+    writable = [folder for folder in folders if _writable(folder)]
+    if not writable:
+        raise DataError(f"the arrays cannot be stored in {folders[0]} or {folders[1]}", "make one of them writable")
+    _convert(writable[0], name, sources, shape, read())
+    return _open(writable[0], name)
+
+
+def _folders(beside: Path) -> tuple[Path, Path]:
+    digest = hashlib.sha256(str(beside.resolve()).encode()).hexdigest()[:12]
+    cache = os.environ.get("XDG_CACHE_HOME")
+    home = data_folder(str(Path(cache) / "tpzoo") if cache else "~/.cache/tpzoo")
+    return beside / "tpzoo-arrays", home / f"arrays-{digest}"
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _open(folder: Path, name: str) -> tuple[Array, Array]:
+    # "c": pages may be changed in memory (a held-out example changes places), and the file never is
+    return np.load(folder / f"{name}_x.npy", mmap_mode="c"), np.load(folder / f"{name}_y.npy", allow_pickle=False)
+
+
+def _is_current(folder: Path, name: str, sources: Sequence[Path]) -> bool:
+    """Whether the files are whole and made of these very sources. Pictures are not read for that, labels are."""
+    try:
+        manifest = json.loads((folder / f"{name}_{MANIFEST}").read_text("utf-8"))
+        labels = (folder / f"{name}_y.npy").read_bytes()
+        size = (folder / f"{name}_x.npy").stat().st_size
+        pictures, _ = _open(folder, name)
+        found = {"sources": _identity(sources), "bytes": size, "labels": zlib.crc32(labels), "count": len(pictures)}
+    except (OSError, ValueError, EOFError):
+        return False
+    return bool(manifest == found)
+
+
+def _identity(sources: Sequence[Path]) -> list[list[Any]]:
+    states = [(path, path.stat()) for path in sources]
+    return [[path.name, state.st_size, state.st_mtime_ns] for path, state in states]
+
+
+def _convert(folder: Path, name: str, sources: Sequence[Path], shape: tuple[int, ...], parts: Parts) -> None:
+    manifest = folder / f"{name}_{MANIFEST}"
+    manifest.unlink(missing_ok=True)
+    identity = _identity(sources)
+    with _atomic(folder / f"{name}_x.npy") as pictures, _atomic(folder / f"{name}_y.npy") as labels:
+        y = _append(pictures, shape, parts)
+        size = pictures.seek(0, os.SEEK_END)
+        np.save(labels, y)
+        labels.seek(0)
+        checksum = zlib.crc32(labels.read())
+    content = {"sources": identity, "bytes": size, "labels": checksum, "count": len(y)}
+    with _atomic(manifest) as file:
+        file.write(json.dumps(content).encode())
+
+
+def _append(file: IO[bytes], shape: tuple[int, ...], parts: Parts) -> Array:
+    """Write all pictures as one array, as they come, and return all labels."""
+    _header(file, (0, *shape))
+    labels = []
+    for x, y in parts:
+        file.write(np.ascontiguousarray(x).data)
+        labels.append(y)
+    found = np.concatenate(labels)
+    # numpy leaves room in the header for an array that grows along its first axis
+    _header(file, (len(found), *shape))
+    return found
+
+
+def _header(file: IO[bytes], shape: tuple[int, ...]) -> None:
+    file.seek(0)
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+
+
+@contextlib.contextmanager
+def _atomic(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes its name when it is complete."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
