@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -40,6 +40,15 @@ class PerName(Generic[T]):
         if isinstance(self.value, Sequence) and not isinstance(self.value, str):
             raise SettingError(f"a list of values cannot be asked for '{name}' before it is resolved")
         return self.value
+
+    def map(self, change: Callable[[T], T]) -> PerName[T]:
+        """The same names with ``change`` of every value."""
+        value = self.value
+        if isinstance(value, Mapping):
+            return PerName({name: change(each) for name, each in value.items()})
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return PerName([change(each) for each in value])
+        return PerName(change(value))
 
     def resolve(self, names: Sequence[str], what: str = "setting") -> dict[str, T]:
         """Return ``{name: value}`` for ``names``; nothing for no names, since nobody will ask.

@@ -22,6 +22,7 @@ from tpzoo.engine.probe import Probe
 from tpzoo.engine.rule import Rule
 from tpzoo.engine.step import Engine, Iterations
 from tpzoo.engine.twin import TwinEnds, TwinLayer
+from tpzoo.errors import SettingError
 from tpzoo.plugin.catalogue import Catalogue, normal_name
 from tpzoo.plugin.settings import Component, PerName
 from tpzoo.runner.device import choose_device, choose_precision
@@ -141,12 +142,34 @@ def _steppers(
 ) -> tuple[Stepper, Stepper]:
     chosen, epochs = experiment.optimizer, experiment.epochs
     blocks, edges = dict(network.blocks.items()), dict(feedback.maps.items())
-    forward = _stepper(chosen.forward, blocks, list(blocks), catalogue, epochs)
+    if getattr(chosen.feedback.settings, "divide_by_step_size", False):
+        raise SettingError("optimizer.feedback.divide_by_step_size: no step size belongs to the maps")
+    forward_chosen = with_rate_used(chosen.forward, experiment.output)
+    forward = _stepper(forward_chosen, blocks, list(blocks), catalogue, epochs)
     # what is never trained needs no optimiser, whose schedule would warn that it was never stepped
     learns = learner.trains or rule.trains_feedback
     if learner.mirrors_forward_optimizer:
-        return forward, _stepper(chosen.forward, edges, list(blocks), catalogue, epochs, learns)
+        return forward, _stepper(forward_chosen, edges, list(blocks), catalogue, epochs, learns)
     return forward, _stepper(chosen.feedback, edges, list(edges), catalogue, epochs, learns)
+
+
+def with_rate_used(optimizer: Component, output: Component) -> Component:
+    """``optimizer`` with lr / step_size as its rate where its settings ask for that (Meulemans et al. 2020).
+
+    Raises:
+        SettingError: the output strategy has no step size.
+    """
+    settings = optimizer.settings
+    if not getattr(settings, "divide_by_step_size", False):
+        return optimizer
+    step_size = getattr(output.settings, "step_size", None)
+    if step_size is None:
+        raise SettingError(
+            f"optimizer.forward.divide_by_step_size: output '{output.name}' has no step_size",
+            "select output=gradient, or give the rate itself",
+        )
+    rate = settings.lr.map(lambda lr: lr / step_size)
+    return dataclasses.replace(optimizer, settings=dataclasses.replace(settings, lr=rate))
 
 
 def _stepper(

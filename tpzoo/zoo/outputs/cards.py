@@ -12,6 +12,9 @@ class GradientSettings:
     """Settings of ``gradient``."""
 
     step_size: float = setting(0.1, above=0, help="d_L = -step_size dloss/dh_L of every sample")
+    reduction: str = setting(
+        "sum", choices=("sum", "mean"), help="step down each sample's own loss, or down the mean loss of the batch"
+    )
 
 
 @hookimpl

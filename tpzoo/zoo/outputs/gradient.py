@@ -1,7 +1,7 @@
 """The output should move down the gradient of each sample's own loss: d_L = -step_size dloss/dh_L.
 
-The gradient is sum-reduced: it does not contain 1 / batch. Meulemans et al.'s eta multiplies the gradient of the mean,
-so their eta is step_size times the batch size.
+By default the gradient does not contain 1 / batch. Meulemans et al. 2020 step down the gradient of the mean loss
+(``reduction: mean``): every displacement, and so every update, is then smaller by the number of rows in the batch.
 """
 
 from __future__ import annotations
@@ -20,4 +20,5 @@ class Gradient(Output):
         self.settings = settings
 
     def displacement(self, out: Tensor, y: Tensor, loss: Loss) -> Tensor:
-        return -self.settings.step_size * loss.gradient(out, y)
+        rows = out.shape[0] if self.settings.reduction == "mean" else 1
+        return -self.settings.step_size / rows * loss.gradient(out, y)

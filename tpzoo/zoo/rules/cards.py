@@ -1,9 +1,21 @@
 """The built-in target rules."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from tpzoo import TargetRule, hookimpl
+from tpzoo import PerName, TargetRule, hookimpl, per_block
 from tpzoo.zoo.papers import BENGIO_2014, LEE_2015
+
+
+@dataclass(frozen=True)
+class UpdateSettings:
+    """How a rule that gives displacements turns them into updates."""
+
+    local_loss: PerName[str] = per_block(
+        "half_sum",
+        choices=("half_sum", "sum", "mean"),
+        help="a block's loss of its squared displacement: half the sum over units, the sum, or the mean over units",
+    )
 
 
 @hookimpl
@@ -19,6 +31,7 @@ def tpzoo_target_rules() -> Iterator[TargetRule]:
     yield TargetRule(
         name="tp",
         summary="target propagation: the target below is the feedback map of the target above",
+        config=UpdateSettings,
         build="tpzoo.zoo.rules.tp:TP",
         paper=BENGIO_2014,
         requires=("feedback",),
@@ -27,6 +40,7 @@ def tpzoo_target_rules() -> Iterator[TargetRule]:
     yield TargetRule(
         name="dtp",
         summary="difference target propagation: targets corrected by what the feedback map makes of the activity",
+        config=UpdateSettings,
         build="tpzoo.zoo.rules.dtp:DTP",
         paper=LEE_2015,
         requires=("feedback",),

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from tpzoo import Batch, Draw, Feedback, Rule, Trace
+from tpzoo import Batch, Draw, Feedback, Trace
+from tpzoo.zoo.rules.updates import LocalUpdates
 
 
-class DTP(Rule):
+class DTP(LocalUpdates):
     """Displacements flow down the edges; where several meet they add."""
 
     def displacements(self, trace: Trace, feedback: Feedback, batch: Batch, draw: Draw) -> dict[str, Tensor]:

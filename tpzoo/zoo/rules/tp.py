@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from tpzoo import Batch, Draw, Feedback, Rule, Trace, source_activation
+from tpzoo import Batch, Draw, Feedback, Trace, source_activation
+from tpzoo.zoo.rules.updates import LocalUpdates
 
 
-class TP(Rule):
+class TP(LocalUpdates):
     """Every edge sends its difference and its reconstruction error; where several edges meet, both add."""
 
     def displacements(self, trace: Trace, feedback: Feedback, batch: Batch, draw: Draw) -> dict[str, Tensor]:
