@@ -33,7 +33,7 @@ ONCE = Iterations()
 MAPS: dict[str, MakeMap] = {
     "dense": partial(DenseMap, DenseSettings(init="torch")),
     "elu": partial(DenseMap, DenseSettings(activation="elu", init="torch")),
-    "linear": partial(LinearMap, LinearSettings(bias=True, init="torch")),
+    "linear": partial(LinearMap, LinearSettings(bias=PerName(True), init="torch")),
 }
 LEARNERS: dict[str, Callable[[], Learner]] = {
     "reconstruction": lambda: Reconstruction(ReconstructionSettings(sigma=PerName(0.2))),

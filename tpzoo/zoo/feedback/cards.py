@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tpzoo import Component, FeedbackPath, MapForm, component, hookimpl, setting
+from tpzoo import Component, FeedbackPath, MapForm, PerName, component, hookimpl, per_edge, setting
 from tpzoo.zoo.architectures.cards import ACTIVATION_NAMES, INITIALISATION_NAMES
 from tpzoo.zoo.papers import ERNOULT_2022, LEE_2015, MEULEMANS_2020
 
@@ -39,7 +39,7 @@ class DenseSettings:
 class LinearSettings:
     """Settings of map ``linear``."""
 
-    bias: bool = setting(False, help="whether the map has a bias; it cancels in every difference")
+    bias: PerName[bool] = per_edge(False, help="whether the map has a bias; it cancels in every difference")
     init: str = setting("xavier_normal", choices=INITIALISATION_NAMES, help="initialisation; 'torch' is its own")
     max_weights: int = setting(MAX_WEIGHTS, minimum=1, help=MAX_WEIGHTS_HELP)
 

@@ -26,7 +26,7 @@ class LinearMap(FeedbackMap):
 
     def __init__(self, settings: LinearSettings, ends: Ends) -> None:
         super().__init__()
-        self.matrix = nn.Linear(*matrix_shape(ends, settings.max_weights), bias=settings.bias)
+        self.matrix = nn.Linear(*matrix_shape(ends, settings.max_weights), bias=settings.bias[ends.name])
         initialise(self.matrix, settings.init)
         self._inverted = inverted_weight(ends, self.matrix.weight)
 

@@ -1,0 +1,18 @@
+"""Map ``linear``: where it has a bias."""
+
+from __future__ import annotations
+
+from tests.blocks import make_network
+from tests.oracle.parts import make_feedback
+from tpzoo import PerName
+from tpzoo.zoo.feedback.cards import LinearSettings
+from tpzoo.zoo.feedback.linear import LinearMap
+
+
+def test_the_bias_may_differ_from_edge_to_edge() -> None:
+    """The small CNN of Meulemans et al. 2020 has one on its dense edge only."""
+    settings = LinearSettings(bias=PerName({"*": False, "fc3": True}))
+    feedback = make_feedback(make_network("mlp", "cpu"), "direct", make_map=lambda ends: LinearMap(settings, ends))
+    found = {edge.name: [name for name, _ in edge.map.named_parameters()] for edge in feedback.edges}
+    weight, bias = "matrix.weight", "matrix.bias"
+    assert found == {"fc1": [weight], "fc2": [weight], "fc3": [weight, bias]}
