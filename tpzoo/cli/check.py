@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,22 +21,28 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="PATTERN",
+    help="Of a plugin only the records whose name matches, as 'timm/resnet*'. May be given several times.",
+)
 @plugin_option
-def command(targets: tuple[str, ...], plugins: tuple[str, ...]) -> None:
+def command(targets: tuple[str, ...], plugins: tuple[str, ...], only: tuple[str, ...]) -> None:
     """Check configs and plugins, each TARGET by itself.
 
     A TARGET is a config (a YAML file or a recipe), a plugin file, a module, or an installed distribution. A config is
     loaded and everything that it names is built. A plugin's records are collected and put through the conformance
     kit. Ends with 2 if a TARGET cannot be used, with 1 if one does not conform.
     """
-    sys.exit(max(outcome(target, plugins) for target in targets))
+    sys.exit(max(outcome(target, plugins, only) for target in targets))
 
 
-def outcome(target: str, plugins: tuple[str, ...]) -> int:
+def outcome(target: str, plugins: tuple[str, ...], only: tuple[str, ...] = ()) -> int:
     """Check one target, say what was found, and return its exit code."""
     try:
         config = as_config(target, plugins)
-        return check_plugin(target, plugins) if config is None else check_config(config, plugins)
+        return check_plugin(target, plugins, only) if config is None else check_config(config, plugins)
     except TpzooError as error:
         click.echo(f"{target}: failed", err=True)
         click.echo(f"Error: {error}", err=True)
@@ -61,22 +68,32 @@ def check_config(path: Path, plugins: tuple[str, ...]) -> int:
     return 0
 
 
-def check_plugin(target: str, plugins: tuple[str, ...]) -> int:
-    """Collect a plugin's records, then put them through the conformance kit."""
+def check_plugin(target: str, plugins: tuple[str, ...], only: tuple[str, ...]) -> int:
+    """Collect a plugin's records, then put those that ``only`` names, or all, through the conformance kit."""
     from tpzoo.plugin.discovery import load_catalogue, of_target
 
     catalogue, found = of_target(load_catalogue(plugins), target)
     if not found:
         what = f"'{target}' is neither a config, a plugin file, a module nor an installed distribution with plugins"
         raise PluginError(what, "give a path that ends in .yaml or .py, or a name that tpzoo plugins shows")
+    chosen: list[Record] = []
     for info in found:
         if info.error is not None:
             raise info.error
-        click.echo(f"{info.source}: {len(info.records)} record{'s' * (len(info.records) != 1)}")
-        for record in info.records:
+        records = [record for record in info.records if matches(record, only)]
+        click.echo(f"{info.source}: {len(records)} record{'s' * (len(records) != 1)}")
+        for record in records:
             catalogue.find(record.kind, record.name)  # refuses a name that another plugin has too
             click.echo(f"  {record.kind} {record.name}: {record.summary}")
-    return run_kit([record for info in found for record in info.records], catalogue)
+        chosen += records
+    if not chosen and only:
+        raise PluginError(f"no record of '{target}' matches {', '.join(only)}", "tpzoo plugins shows what there is")
+    return run_kit(chosen, catalogue)
+
+
+def matches(record: Record, patterns: tuple[str, ...]) -> bool:
+    """Whether a record's name matches one of the patterns; without patterns every record does."""
+    return not patterns or any(fnmatchcase(record.name, pattern) for pattern in patterns)
 
 
 def run_kit(records: Iterable[Record], catalogue: Catalogue) -> int:

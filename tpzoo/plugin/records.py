@@ -68,10 +68,15 @@ class Record:
         return found
 
 
+@dataclass(frozen=True, kw_only=True)
 class Architecture(Record):
-    """What maps the input to the output. ``build(settings, spec: DataSpec) -> Network``."""
+    """What maps the input to the output. ``build(settings, spec: DataSpec) -> Network``.
 
-    kind = "architecture"
+    The conformance kit gives one that requires ``images`` square pictures of ``smallest_picture`` pixels a side.
+    """
+
+    kind: ClassVar[str] = "architecture"
+    smallest_picture: int = 16
 
 
 class FeedbackPath(Record):

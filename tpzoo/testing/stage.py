@@ -78,7 +78,10 @@ class Stage(Casting):
 
     def spec(self, record: Record) -> DataSpec:
         """Vectors, or pictures where ``record`` requires them."""
-        return PICTURES if "images" in record.requires else VECTORS
+        if "images" not in record.requires:
+            return VECTORS
+        side = getattr(record, "smallest_picture", PICTURES.input_shape[-1])
+        return dataclasses.replace(PICTURES, input_shape=(*PICTURES.input_shape[:-2], side, side))
 
     def network(self, record: Record, dtype: torch.dtype = torch.float64, seed: int = 0) -> Network:
         """The network of an architecture."""

@@ -60,6 +60,7 @@ def tpzoo_architectures() -> Iterator[Architecture]:
             config=TimmSettings,
             build=Build(name),
             requires=("images",),
+            smallest_picture=32,  # models for ImageNet halve a picture five times
             smallest={"credit": "stage" if blocks == "-" else "block"},
         )
 
