@@ -58,6 +58,11 @@ class Measure:
         return own.endswith("angle") or (self.kind.endswith("angle") and own not in ("ratio", "distance"))
 
     @property
+    def is_of_updates(self) -> bool:
+        """Whether it is an angle of a block's update or target, which the paper draws without the output block."""
+        return self.kind.endswith("angle") and self.is_angle
+
+    @property
     def unit(self) -> str:
         """What stands at the axis."""
         return "degrees" if self.is_angle else "loss" if self.kind == "reconstruction" else self.quantity or self.probe
@@ -153,8 +158,10 @@ def _section(title: str, chosen: Sequence[Measure], methods: Sequence[Method], o
     if made.tables:
         made.text.append(
             f"Rolling means over {WINDOW} logged steps (fewer at the beginning) of all seeds together; the bands are"
-            " one standard deviation. Angles are drawn without the output block, which the tables hold."
+            " one standard deviation."
         )
+    if any(measure.is_of_updates for measure in chosen):
+        made.text.append("Angles of updates are drawn without the output block, which the tables hold.")
     return made
 
 
@@ -168,7 +175,7 @@ def _add(made: Section, measure: Measure, methods: Sequence[Method]) -> None:
     name = measure.title.replace(": ", "_").replace("/", "_")
     rows = list(_rows(lines, methods))
     made.tables.append(Table(name, f"{measure.title}: one row for a block, method and step", COLUMNS, rows))
-    kept = without_output(methods, found) if measure.is_angle else {block: set(found[block]) for block in lines}
+    kept = without_output(methods, found) if measure.is_of_updates else {block: set(found[block]) for block in lines}
     drawn = {block: {i: lines[block][i] for i in lines[block] if i in kept[block]} for block in lines if block in kept}
     missing = {method.index for method in methods} - {index for each in found.values() for index in each}
     if missing:
@@ -204,8 +211,9 @@ def draw(measure: Measure, lines: dict[str, dict[int, Curve]], methods: Sequence
             each.set_ylabel(measure.unit)
         if measure.is_angle:
             each.axhline(90, color="grey", linestyle=":", linewidth=1, zorder=0)
-            each.set_ylim(bottom=0)
         else:
             logarithmic(each, list(curves.values()))
+    if measure.is_angle:
+        axes[0].set_ylim(-3, max(95, axes[0].get_ylim()[1]))  # of all panels: a line at 0 is to be seen
     legend(figure, axes)
     return figure

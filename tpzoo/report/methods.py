@@ -99,7 +99,12 @@ def _differences(configs: Sequence[dict[str, Any]]) -> list[str]:
     differing = [key for key in keys if len({json.dumps(each.get(key), default=str) for each in flat}) > 1]
     replaced = {key.removesuffix("name") for key in differing if key.endswith(".name")}  # their settings say less
     said = [key for key in differing if not any(key.startswith(each) and key != f"{each}name" for each in replaced)]
-    return [_words({key: each[key] for key in said if key in each}) for each in flat]
+    first = [key for key in said if not key.startswith("probes.")]  # what is measured says least about a method
+    for keys in (first, said):
+        words = [_words({key: each[key] for key in keys if key in each}) for each in flat]
+        if len(set(words)) == len(words):
+            break
+    return words
 
 
 def _words(values: dict[str, Any]) -> str:

@@ -113,9 +113,9 @@ def draw(samples: dict[str, list[Step]]) -> Figure:
     figure, axes = panels([f"sample {plain(sample)}" for sample in samples], size=(3.4, 3.3))
     for i, (each, steps) in enumerate(zip(axes, samples.values(), strict=True)):
         _draw_sample(each, steps)
-        each.set_xlabel("output 1")
+        each.set_xlabel("first output")
         if i % 3 == 0:
-            each.set_ylabel("output 2")
+            each.set_ylabel("second output")
     legend(figure, axes)
     return figure
 

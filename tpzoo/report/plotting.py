@@ -106,7 +106,7 @@ def legend(figure: Figure, axes: Sequence[Axes]) -> None:
 
 def wrapped(label: str, width: int = 40) -> str:
     """A label in lines that fit a legend."""
-    return textwrap.fill(label, width)
+    return textwrap.fill(label, width, break_long_words=False, break_on_hyphens=False)
 
 
 def plain(text: str) -> str:
@@ -120,8 +120,8 @@ def draw_curve(axes: Axes, line: Curve, method: Method, marker: str = "") -> Non
     x, mean, sd = line.x[shown], line.mean[shown], line.sd[shown]
     lonely = np.isfinite(mean).sum() == 1  # a line of one point would be invisible
     axes.plot(
-        x, mean, color=colour(method), linestyle=dashes(method), label=plain(method.label), marker="o" if lonely else marker,
-        markersize=3,
+        x, mean, color=colour(method), linestyle=dashes(method), label=plain(method.label),
+        marker="o" if lonely else marker, markersize=3,
     )  # fmt: skip
     axes.fill_between(x, mean - sd, mean + sd, color=colour(method), alpha=0.18, linewidth=0)
 
@@ -130,4 +130,4 @@ def logarithmic(axes: Axes, lines: Sequence[Curve], span: float = 30.0) -> None:
     """A logarithmic axis where positive means span more than a factor of ``span``."""
     means = np.concatenate([line.mean[np.isfinite(line.mean)] for line in lines] or [np.zeros(0)])
     if len(means) and means.min() > 0 and means.max() > span * means.min():
-        axes.set_yscale("log", nonpositive="mask")
+        axes.set_yscale("log", nonpositive="clip")

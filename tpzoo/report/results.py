@@ -157,7 +157,8 @@ def _grid(results: Sequence[Result]) -> Grid:
 
 
 def _plus_minus(found: Moments, number: Callable[[float | None], str]) -> str:
-    return f"{number(found.mean)} ± {number(found.sd)}"
+    spread = fixed(found.sd) if number is fixed else short(found.sd, 2)
+    return f"{number(found.mean)} ± {spread}"
 
 
 def _methods_table(results: Sequence[Result]) -> Table:
