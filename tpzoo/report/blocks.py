@@ -98,7 +98,7 @@ def blocks_of(run: Run) -> list[str]:
     return sorted(named, key=_sense)
 
 
-def _sense(block: str) -> tuple[int, list[tuple[int, str]]]:
+def _sense(block: str) -> tuple[int, list[tuple[bool, int, str]]]:
     return block.startswith(LAST) - block.startswith(FIRST), natural(block)
 
 

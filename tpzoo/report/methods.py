@@ -98,9 +98,9 @@ def _differences(configs: Sequence[dict[str, Any]]) -> list[str]:
     keys = list(dict.fromkeys(key for each in flat for key in each))
     differing = [key for key in keys if len({json.dumps(each.get(key), default=str) for each in flat}) > 1]
     replaced = {key.removesuffix("name") for key in differing if key.endswith(".name")}  # their settings say less
-    said = [key for key in differing if not any(key.startswith(each) and key != f"{each}name" for each in replaced)]
-    first = [key for key in said if not key.startswith("probes.")]  # what is measured says least about a method
-    for keys in (first, said):
+    settings = [key for key in differing if not key.startswith("probes.")]  # what is measured says least of a method
+    names = [key for key in settings if not any(key.startswith(each) and key != f"{each}name" for each in replaced)]
+    for keys in (names, settings, differing):
         words = [_words({key: each[key] for key in keys if key in each}) for each in flat]
         if len(set(words)) == len(words):
             break

@@ -80,9 +80,8 @@ def _read(file: TextIO, events: tuple[str, ...] | None) -> Metrics:
         try:
             event, epoch, step, name, value, seconds = row
             if events is None or event in events:
-                series = found.setdefault(event, {}).get(name)
-                if series is None:
-                    series = found[event][name] = Series([], [], [], [])
+                by_name = found.get(event) or found.setdefault(event, {})
+                series = by_name.get(name) or by_name.setdefault(name, Series([], [], [], []))
                 numbers = int(epoch), int(step), float(value), float(seconds)
                 series.epochs.append(numbers[0])
                 series.steps.append(numbers[1])

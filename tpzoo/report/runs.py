@@ -107,7 +107,7 @@ def _run_folders(place: Path) -> Iterator[Path]:
             yield folder
 
 
-def natural(name: str) -> list[tuple[int, str]]:
+def natural(name: str) -> list[tuple[bool, int, str]]:
     """A key that sorts ``fc2`` before ``fc10``."""
     parts: list[str] = [""]
     for sign in name:
@@ -115,7 +115,7 @@ def natural(name: str) -> list[tuple[int, str]]:
             parts[-1] += sign
         else:
             parts.append(sign)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts if part]
+    return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts if part]
 
 
 def _read(folder: Path) -> tuple[Run, list[str]]:

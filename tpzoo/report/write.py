@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from tpzoo.errors import DataError
 from tpzoo.report import blocks, damping, learning, null_space, output_step, results
-from tpzoo.report.document import Cell, Picture, Report, Section, Table
+from tpzoo.report.document import Picture, Report, Section, Table
 from tpzoo.report.markdown import markdown
 from tpzoo.report.methods import Method, make_methods
 from tpzoo.report.page import page
@@ -89,13 +88,8 @@ def as_csv(table: Table) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.columns)
-    writer.writerows([_cell(cell) for cell in row] for row in table.rows)
+    writer.writerows([None if cell != cell else cell for cell in row] for row in table.rows)  # NaN is not itself
     return text.getvalue()
-
-
-def _cell(cell: Cell) -> str:
-    missing = cell is None or (isinstance(cell, float) and not math.isfinite(cell))
-    return "" if missing else repr(cell) if isinstance(cell, float) else str(cell)
 
 
 def _introduction(said: str, methods: Iterable[Method]) -> list[str]:
