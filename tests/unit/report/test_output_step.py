@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +94,9 @@ def test_what_cannot_be_drawn_is_said(tmp_path: Path) -> None:
 
 def test_an_output_on_its_label_can_be_drawn(tmp_path: Path) -> None:
     write_run(tmp_path / "a", probes=sample(0, (1, 1), (1, 1), (1, 0)))
-    output_step.section(methods_in(tmp_path)).pictures[0].draw().canvas.draw_idle()
+    with io.BytesIO() as file:
+        output_step.section(methods_in(tmp_path)).pictures[0].draw().savefig(file, format="svg")
+        assert b"NaN" not in file.getvalue() and b"</svg>" in file.getvalue()
 
 
 def test_without_the_probe_it_is_said(tmp_path: Path) -> None:
