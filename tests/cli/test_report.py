@@ -27,7 +27,8 @@ def test_a_real_run_is_reported_with_the_figures_of_its_summary(run: Path, tmp_p
     assert float(result["last_test"]) == 100 - 100 * summary["test_accuracy"]
     assert (result["status"], result["epochs"], result["seed"]) == ("done", "2", "0")
     angles = rows(tmp_path / "out" / "tables" / "bp_angle.csv")
-    assert list(dict.fromkeys(row["block"] for row in angles)) == ["fc1", "fc2"]  # in the network's order
+    assert list(dict.fromkeys(row["block"] for row in angles)) == ["fc1", "fc2"]
+    assert json.loads((run / "environment.json").read_text())["blocks"] == ["fc1", "fc2"]  # from input to output
     assert "<h1>Two epochs</h1>" in (tmp_path / "out" / "report.html").read_text("utf-8")
 
 

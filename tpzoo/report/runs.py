@@ -71,15 +71,16 @@ def find_runs(places: Sequence[Path]) -> Found:
         DataError: a place does not exist or holds no run, or no run can be used.
     """
     folders: dict[Path, Path] = {}
+    warnings: list[str] = []
     for place in places:
         if not place.is_dir():
             raise DataError(f"{place} is not a folder" if place.exists() else f"{place} does not exist")
-        inside = list(_run_folders(place))
+        inside = list(_run_folders(place, warnings))
         if not inside:
             raise DataError(f"{place} holds no run: no folder in it has a metrics.csv or a config.yaml")
         for folder in inside:
             folders.setdefault(folder.resolve(), folder)
-    runs, warnings = [], []
+    runs = []
     for folder in folders.values():
         try:
             run, odd = _read(folder)
@@ -93,9 +94,12 @@ def find_runs(places: Sequence[Path]) -> Found:
     return Found(runs, warnings)
 
 
-def _run_folders(place: Path) -> Iterator[Path]:
+def _run_folders(place: Path, warnings: list[str]) -> Iterator[Path]:
+    def refused(error: OSError) -> None:
+        warnings.append(f"skipped: {error.filename} cannot be searched: {error.strerror}")
+
     seen: set[Path] = set()
-    for name, below, files in os.walk(place, followlinks=True):
+    for name, below, files in os.walk(place, followlinks=True, onerror=refused):
         folder = Path(name)
         if folder.resolve() in seen:  # a link that leads back
             below.clear()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,6 +40,22 @@ def test_links_are_followed_once(tmp_path: Path) -> None:
     (tmp_path / "runs" / "link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "runs" / "back").symlink_to(tmp_path / "runs")
     assert names([tmp_path / "runs", tmp_path / "elsewhere"]) == ["run"]
+
+
+def test_a_folder_that_cannot_be_searched_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_run(tmp_path / "run")
+    write_run(tmp_path / "locked" / "inner")
+    search = os.scandir
+
+    def scandir(path: str) -> Any:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return search(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = find_runs([tmp_path])
+    assert [run.folder.name for run in found.runs] == ["run"]
+    assert found.warnings == [f"skipped: {tmp_path / 'locked'} cannot be searched: Permission denied"]
 
 
 def test_what_the_folder_says_is_read(tmp_path: Path) -> None:
