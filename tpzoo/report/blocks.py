@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tpzoo.report.document import Cell, Picture, Section, Table
 from tpzoo.report.methods import Method
 from tpzoo.report.metrics import Series
-from tpzoo.report.plotting import draw_curve, legend, logarithmic, panels
+from tpzoo.report.plotting import MOST_COLUMNS, draw_curve, legend, logarithmic, panels
 from tpzoo.report.runs import Run, natural
 from tpzoo.report.statistics import WINDOW, Curve, curve
 
@@ -207,7 +207,8 @@ def draw(measure: Measure, lines: dict[str, dict[int, Curve]], methods: Sequence
         for index, line in curves.items():
             draw_curve(each, line, methods[index])
         each.set_xlabel("training step")
-        if i % 3 == 0:
+        each.locator_params(axis="x", nbins=5)
+        if i % MOST_COLUMNS == 0:
             each.set_ylabel(measure.unit)
         if measure.is_angle:
             each.axhline(90, color="grey", linestyle=":", linewidth=1, zorder=0)

@@ -10,7 +10,7 @@ import numpy as np
 from tpzoo.report.blocks import by_block, in_order, measures_of
 from tpzoo.report.document import Cell, Picture, Section, Table
 from tpzoo.report.methods import Method
-from tpzoo.report.plotting import colour, hatch, legend, panels, plain
+from tpzoo.report.plotting import MOST_COLUMNS, PANEL, colour, hatch, legend, panels, plain
 from tpzoo.report.statistics import Moments, moments
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ def draw(titles: Mapping[str, Bars], methods: Sequence[Method]) -> Figure:
     """One panel for a probe."""
     groups = max(len(bars) for bars in titles.values())
     count = len({i for bars in titles.values() for each in bars.values() for i in each})
-    figure, axes = panels(list(titles), size=(max(3.4, 0.6 + groups * (0.35 + 0.2 * count)), 2.8))
+    widest = PANEL[0] * MOST_COLUMNS / min(len(titles), MOST_COLUMNS)
+    width = max(PANEL[0], min(widest, 0.6 + groups * (0.3 + 0.16 * count)))
+    figure, axes = panels(list(titles), size=(width, PANEL[1]))
     for each, bars in zip(axes, titles.values(), strict=True):
         _draw_bars(each, bars, methods)
     legend(figure, axes)

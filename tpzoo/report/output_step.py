@@ -16,7 +16,7 @@ import numpy as np
 from tpzoo.report.blocks import split
 from tpzoo.report.document import Cell, Picture, Section, Table
 from tpzoo.report.methods import Method
-from tpzoo.report.plotting import colour, legend, panels, plain
+from tpzoo.report.plotting import MOST_COLUMNS, arrow, colour, legend, panels, plain
 from tpzoo.report.runs import Run, natural
 from tpzoo.report.statistics import Numbers
 
@@ -114,7 +114,7 @@ def draw(samples: dict[str, list[Step]]) -> Figure:
     for i, (each, steps) in enumerate(zip(axes, samples.values(), strict=True)):
         _draw_sample(each, steps)
         each.set_xlabel("first output")
-        if i % 3 == 0:
+        if i % MOST_COLUMNS == 0:
             each.set_ylabel("second output")
     legend(figure, axes)
     return figure
@@ -129,10 +129,10 @@ def _draw_sample(axes: Axes, steps: Sequence[Step]) -> None:
     axes.contour(x, y, error, levels=np.linspace(0, error.max(), LEVELS + 2)[1:-1], colors="0.75", linewidths=0.8)
     same = all(np.allclose(step.output, steps[0].output, rtol=1e-4, atol=1e-6) for step in steps)
     for step in steps:
-        arrow, tone = step.arrow, colour(step.method)
-        if arrow is not None:
+        tone, moved = colour(step.method), step.arrow
+        if moved is not None:
             axes.quiver(
-                *step.output, *arrow, color=tone, angles="xy", scale_units="xy", scale=1, width=0.012,
+                *step.output, *moved, **arrow(step.method), angles="xy", scale_units="xy", scale=1, width=0.012,
                 label=plain(step.method.label), zorder=3,
             )  # fmt: skip
         axes.plot(*step.output, "o", color="black" if same else tone, markersize=5, zorder=4)

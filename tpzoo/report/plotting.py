@@ -23,7 +23,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 DASHES = ("-", "--", ":", "-.")
 HATCHES = ("", "//", "..", "xx")
 
-COLUMNS = 3
+MOST_COLUMNS = 3
 PANEL = (3.4, 2.6)
 """Width and height in inches."""
 
@@ -65,6 +65,13 @@ def dashes(method: Method) -> str:
     return DASHES[method.index // len(COLOURS) % len(DASHES)]
 
 
+def arrow(method: Method) -> dict[str, Any]:
+    """The look of a method's arrows: where colours repeat, they are hollow."""
+    cycle = method.index // len(COLOURS)
+    look = {"edgecolor": colour(method), "linewidth": 0.8, "linestyle": DASHES[max(0, cycle - 1) % len(DASHES)]}
+    return {"facecolor": "white" if cycle else colour(method), **look}
+
+
 def hatch(method: Method) -> str:
     """The pattern of a method's bars: where colours repeat, it differs."""
     return HATCHES[method.index // len(COLOURS) % len(HATCHES)]
@@ -76,10 +83,10 @@ def panels(
     """A figure with one panel for each title, in rows of at most three."""
     from matplotlib.figure import Figure
 
-    columns = min(len(titles), COLUMNS)
+    columns = min(len(titles), MOST_COLUMNS)
     rows = math.ceil(len(titles) / columns)
-    width = max(columns * size[0], 1.5 * size[0])
-    figure = Figure(figsize=(width, rows * size[1] + 0.6), layout="constrained")
+    width = max(columns * size[0], 1.5 * PANEL[0])
+    figure = Figure(figsize=(width, rows * size[1]), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharey=share_y)
     axes = [each for row in grid for each in row]
     for spare in axes[len(titles) :]:
@@ -101,7 +108,10 @@ def legend(figure: Figure, axes: Sequence[Axes]) -> None:
     labels = [wrapped(label) for label in found]
     longest = max(len(line) for label in labels for line in label.splitlines())
     fitting = int(figure.get_figwidth() * 72 / (longest * 5.2 + 36))
-    figure.legend(list(found.values()), labels, loc="outside lower center", ncols=max(1, min(fitting, len(labels))))
+    columns = max(1, min(fitting, len(labels)))
+    lines = max(label.count("\n") + 1 for label in labels) * math.ceil(len(labels) / columns)
+    figure.set_figheight(figure.get_figheight() + 0.2 + 0.19 * lines)  # so that it takes nothing from the panels
+    figure.legend(list(found.values()), labels, loc="outside lower center", ncols=columns)
 
 
 def wrapped(label: str, width: int = 40) -> str:

@@ -13,7 +13,7 @@ from tests.helpers.run_folders import write_run
 from tpzoo.report import blocks
 from tpzoo.report.document import Section
 from tpzoo.report.methods import Method, make_methods
-from tpzoo.report.plotting import colour, dashes
+from tpzoo.report.plotting import arrow, colour, dashes, hatch
 from tpzoo.report.runs import find_runs
 
 
@@ -152,3 +152,5 @@ def test_a_long_line_is_thinned_from_end_to_end(tmp_path: Path) -> None:
 def test_methods_can_be_told_apart() -> None:
     methods = [Method(str(i), i, []) for i in range(28)]
     assert len({(colour(method), dashes(method)) for method in methods}) == 28
+    assert len({(colour(method), hatch(method)) for method in methods}) == 28
+    assert len({tuple(arrow(method).values()) for method in methods}) == 28
