@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 OWN_FIGURE = ("null_space_ratio", "output_step", "gnt_damping_search")
 """Probes that are shown in another way."""
 
-HIDDEN_ONLY = ("gnt_angle", "gnt_damping_search")
-"""Probes that say nothing about the output block: the last block that they name is a hidden one."""
+OF_EVERY_BLOCK = ("bp_angle", "gn_angle", "null_space_ratio")
+"""Probes that name every block that is trained, the output block included."""
 
 FIRST, LAST = ("stem", "input", "embed", "patch"), ("head", "output", "out", "classifier")
 """Names of blocks that stand first or last, for runs whose folder does not list the blocks in order."""
@@ -90,12 +90,14 @@ def by_block(
 
 
 def blocks_of(run: Run) -> list[str]:
-    """The blocks of a run from input to output; where the folder does not list them, by the sense of their names."""
+    """The blocks of a run from input to output; empty if nothing tells them.
+
+    Where the folder does not list them, they are those that some probes name, in the order that their names suggest.
+    """
     if run.blocks:
         return list(run.blocks)
-    kinds = (*OWN_FIGURE[1:], *HIDDEN_ONLY)
-    named = {split(name)[1].split(".")[0] for name in run.probes if run.kind(split(name)[0]) not in kinds}
-    return sorted(named, key=_sense)
+    named = {split(name)[1] for name in run.probes if run.kind(split(name)[0]) in OF_EVERY_BLOCK}
+    return sorted(named, key=_sense) if len(named) > 1 else []  # the only one that is trained need not be the last
 
 
 def _sense(block: str) -> tuple[int, list[tuple[bool, int, str]]]:

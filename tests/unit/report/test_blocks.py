@@ -67,6 +67,19 @@ def test_without_a_list_of_blocks_their_names_tell_which_is_the_output(tmp_path:
     assert panels(part(tmp_path, "Alignment")) == ["stem", "stage1_unit1", "stage2_unit1"]
 
 
+def test_a_figure_of_the_whole_network_is_no_block(tmp_path: Path) -> None:
+    probes = {**at(5.0, ["fc1", "fc2"]), "condition_two/ratio": {1: 0.5}, **at(5.0, ["fc1/bp"], "activation_angle")}
+    write_run(tmp_path / "run", probes=probes)
+    assert [panels(part(tmp_path, "Alignment"), i) for i in (0, 1)] == [["fc1"], ["fc1"]]
+    assert panels(part(tmp_path, "Other")) == ["ratio"]
+
+
+@pytest.mark.parametrize("listed", [["fc1", "fc2", "fc3"], None])
+def test_the_only_block_that_is_trained_is_drawn(tmp_path: Path, listed: list[str] | None) -> None:
+    write_run(tmp_path / "run", probes=at(5.0, ["fc1"]), blocks=listed)
+    assert panels(part(tmp_path, "Alignment")) == ["fc1"]
+
+
 @pytest.mark.parametrize("listed", [["fc1", "fc2", "fc3"], None])
 def test_the_last_block_of_a_probe_of_hidden_blocks_is_drawn(tmp_path: Path, listed: list[str] | None) -> None:
     write_run(tmp_path / "run", probes=at(5.0, ["fc1", "fc2"], "gnt_angle"), blocks=listed)
