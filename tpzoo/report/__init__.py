@@ -1,1 +1,1 @@
-"""Run folders in; pictures, tables and pages out."""
+"""Run folders in; pictures, tables and pages out. Reads files only and loads no torch."""

@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from tpzoo.errors import DataError
+
+COLUMNS = ("event", "epoch", "step", "name", "value", "seconds")
 
 
 @dataclass(frozen=True)
 class Series:
-    """One figure over the run: the epoch and step of each value, and the values."""
+    """One figure over the run: the epoch and step of each value, the values, and the seconds since the run began."""
 
     epochs: list[int]
     steps: list[int]
     values: list[float]
+    seconds: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What a ``metrics.csv`` holds.
+
+    Attributes:
+        events: the series by event (``step``, ``probe``, ``epoch``), then by name, in the order of the file.
+        cut: whether the last row ends before its end, as a kill leaves it; such a row is left out.
+    """
+
+    events: dict[str, dict[str, Series]]
+    cut: bool = False
 
 
 def read_metrics(run: Path, event: str | None = None) -> dict[str, Series]:
@@ -24,18 +42,66 @@ def read_metrics(run: Path, event: str | None = None) -> dict[str, Series]:
     Raises:
         DataError: the run has no metrics, or the file is not one of tpzoo's.
     """
-    path = run / "metrics.csv"
+    events = read_events(run, None if event is None else (event,)).events
+    if event is not None:
+        return events.get(event, {})
     found: dict[str, Series] = {}
+    for series_by_name in events.values():
+        for name, series in series_by_name.items():
+            into = found.setdefault(name, Series([], [], [], []))
+            for part in ("epochs", "steps", "values", "seconds"):
+                getattr(into, part).extend(getattr(series, part))
+    return found
+
+
+def read_events(run: Path, events: tuple[str, ...] | None = None) -> Metrics:
+    """Every figure of a run by event and name; only those of ``events`` if they are given.
+
+    Raises:
+        DataError: the run has no metrics, or the file is not one of tpzoo's.
+    """
+    path = run / "metrics.csv"
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                if event is None or row["event"] == event:
-                    series = found.setdefault(row["name"], Series([], [], []))
-                    series.epochs.append(int(row["epoch"]))
-                    series.steps.append(int(row["step"]))
-                    series.values.append(float(row["value"]))
+            return _read(file, events)
     except FileNotFoundError as error:
         raise DataError(f"{run} holds no metrics.csv", "give the folder of a run with the logger csv") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (ValueError, csv.Error) as error:
         raise DataError(f"{path} is not a file of the logger csv: {error}") from error
-    return found
+
+
+def _read(file: TextIO, events: tuple[str, ...] | None) -> Metrics:
+    lines = _Lines(file)
+    rows = csv.reader(lines)
+    if tuple(next(rows, ())) != COLUMNS:
+        raise ValueError(f"its first line is not {','.join(COLUMNS)}")
+    found: dict[str, dict[str, Series]] = {}
+    for row in rows:
+        try:
+            event, epoch, step, name, value, seconds = row
+            if events is None or event in events:
+                by_name = found.get(event) or found.setdefault(event, {})
+                series = by_name.get(name) or by_name.setdefault(name, Series([], [], [], []))
+                numbers = int(epoch), int(step), float(value), float(seconds)
+                series.epochs.append(numbers[0])
+                series.steps.append(numbers[1])
+                series.values.append(numbers[2])
+                series.seconds.append(numbers[3])
+        except ValueError as error:
+            raise ValueError(f"line {rows.line_num}: {error}") from error
+    return Metrics(found, lines.cut)
+
+
+class _Lines:
+    """The whole lines of a file; the logger ends every one, so a last one without an end was cut short."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self.cut = False
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._file:
+            if not line.endswith("\n"):
+                self.cut = True
+                return
+            yield line

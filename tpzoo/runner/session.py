@@ -55,7 +55,7 @@ def train(
         run = Run(loaded, catalogue, build(loaded.experiment, catalogue), where, quiet)
         return run.run(resumed=run.load(checkpoint))
     built = build(loaded.experiment, catalogue)  # before there is a folder: most mistakes show here
-    where = _new_folder(loaded, catalogue, run_dir, command)
+    where = _new_folder(loaded, catalogue, list(built.engine.network.blocks), run_dir, command)
     return Run(loaded, catalogue, built, where, quiet).run()
 
 
@@ -202,14 +202,16 @@ def _reopen(loaded: LoadedConfig, path: Path) -> RunFolder:
     return where
 
 
-def _new_folder(loaded: LoadedConfig, catalogue: Catalogue, run_dir: Path | None, command: Sequence[str]) -> RunFolder:
+def _new_folder(
+    loaded: LoadedConfig, catalogue: Catalogue, blocks: Sequence[str], run_dir: Path | None, command: Sequence[str]
+) -> RunFolder:
     versions = {plugin.distribution: plugin.version for plugin in catalogue.plugins if plugin.records}
     return folder.create(
         loaded.experiment.name or "run",
         loaded.to_yaml(),
         config_hash=loaded.hash,
         command=command,
-        environment=environment.describe(versions),
+        environment={**environment.describe(versions), "blocks": list(blocks)},  # reports show them in this order
         run_dir=run_dir,
     )
 

@@ -1,0 +1,132 @@
+"""The table of results, on runs whose figures are worked out by hand."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.run_folders import epochs, write_run
+from tpzoo.report import results
+from tpzoo.report.document import DASH
+from tpzoo.report.methods import Method, make_methods
+from tpzoo.report.results import ACCURACY, LAST, LOSS, Outcome, outcome
+from tpzoo.report.runs import find_runs
+
+
+def methods_in(folder: Path) -> list[Method]:
+    return make_methods(find_runs([folder]).runs)[0]
+
+
+def only(folder: Path) -> Outcome:
+    return outcome(methods_in(folder)[0].runs[0])
+
+
+def classification(valid: list[float], test: list[float]) -> list[dict[str, float]]:
+    """The lowest validation loss and the best test accuracy are in other epochs than the best validation accuracy."""
+    n = len(valid)
+    return epochs(
+        train_loss=[1.0 / (i + 1) for i in range(n)],
+        valid_loss=[float(i) for i in range(n)],
+        valid_accuracy=valid,
+        test_loss=[9.0] * n,
+        test_accuracy=test,
+    )
+
+
+def test_the_best_validation_accuracy_chooses_and_nothing_else(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", epochs=classification([0.5, 0.75, 0.5], [0.875, 0.25, 0.5]))
+    found = only(tmp_path)
+    assert (found.chosen_by, found.epoch) == (ACCURACY, 2)
+    assert (found.test, found.last_test, found.train_loss) == (75.0, 50.0, 0.5)
+
+
+def test_of_equal_epochs_the_first_counts(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", epochs=classification([0.5, 0.75, 0.75, 0.75], [0.0, 0.25, 0.5, 0.75]))
+    assert (only(tmp_path).epoch, only(tmp_path).test) == (2, 75.0)
+
+
+def test_an_epoch_without_a_number_is_not_chosen(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", epochs=classification([0.5, math.nan, 0.25], [0.5, 1.0, 0.75]))
+    assert (only(tmp_path).epoch, only(tmp_path).test) == (1, 50.0)
+
+
+def test_without_validation_the_last_epoch_counts_and_is_named(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", epochs=epochs(train_loss=[1.0, 2.0], test_accuracy=[0.75, 0.5]))
+    found = only(tmp_path)
+    assert (found.chosen_by, found.epoch, found.test, found.last_test) == (LAST, 2, 50.0, 50.0)
+    assert found.train_loss == 2.0
+    (_, note) = results.section(methods_in(tmp_path)).text
+    assert note == "Without validation data, so that the last epoch stands for the best: demo."
+
+
+def test_a_regression_shows_losses(tmp_path: Path) -> None:
+    figures = epochs(train_loss=[3.0, 2.0, 1.0], valid_loss=[4.0, 2.0, 3.0], test_loss=[5.0, 7.0, 6.0])
+    write_run(tmp_path / "with", name="with", epochs=figures)
+    found = only(tmp_path / "with")
+    assert (found.chosen_by, found.epoch, found.test, found.last_test) == (LOSS, 2, 7.0, 6.0)
+    grid = results.section(methods_in(tmp_path)).grids[0]
+    assert grid.columns[1:3] == ["test loss at the best epoch", "last test loss"]
+    assert grid.rows[0][1:4] == [f"7 ± {DASH}", f"6 ± {DASH}", f"2 ± {DASH}"]
+
+
+def test_means_and_deviations_over_seeds(tmp_path: Path) -> None:
+    # chosen test errors 25, 50, 75 %: mean 50, deviations -25, 0, 25: sd sqrt(1250 / 2) = 25
+    # last test errors 50, 50, 62.5 %: mean 54.1667, sd 7.2169; train losses 1, 1/2, 1/2: mean 2/3, sd 0.2887
+    write_run(tmp_path / "0", seed=0, epochs=classification([0.9, 0.8], [0.75, 0.5]))
+    write_run(tmp_path / "1", seed=1, epochs=classification([0.1, 0.2], [0.0, 0.5]))
+    write_run(tmp_path / "2", seed=2, epochs=classification([0.1, 0.2, 0.1], [0.0, 0.25, 0.375]), config={"epochs": 2})
+    made = results.section(methods_in(tmp_path))
+    (row,) = made.grids[0].rows
+    assert row == [
+        "demo", "50.00 ± 25.00", "54.17 ± 7.22", "0.6667 ± 0.29", "1, 2, 2", "1", "2-3", "3",
+    ]  # fmt: skip
+    table = made.tables[0]
+    values = dict(zip(table.columns, table.rows[0], strict=True))
+    assert (values["test_mean"], values["test_sd"], values["test_n"], values["seeds"]) == (50.0, 25.0, 3, 3)
+    assert values["last_test_mean"] == pytest.approx(162.5 / 3)
+    assert values["train_loss_sd"] == pytest.approx(math.sqrt(1 / 12))
+    assert values["epoch_mean"] == pytest.approx(5 / 3)
+
+
+def test_one_seed_has_a_dash_for_its_deviation(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", epochs=classification([0.5], [0.75]))
+    made = results.section(methods_in(tmp_path))
+    assert made.grids[0].rows[0][1] == f"25.00 ± {DASH}"
+    values = dict(zip(made.tables[0].columns, made.tables[0].rows[0], strict=True))
+    assert (values["test_mean"], values["test_sd"], values["test_n"]) == (25.0, None, 1)
+
+
+def test_every_run_has_a_row_of_its_own(tmp_path: Path) -> None:
+    for seed in (4, 5):
+        write_run(tmp_path / str(seed), seed=seed, epochs=classification([0.5], [seed / 8]))
+    table = results.section(methods_in(tmp_path)).tables[1]
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert [(row["seed"], row["test"], row["folder"]) for row in rows] == [
+        (4, 50.0, str(tmp_path / "4")), (5, 37.5, str(tmp_path / "5")),
+    ]  # fmt: skip
+
+
+def test_seconds_are_the_median_without_the_first_epoch(tmp_path: Path) -> None:
+    figures = epochs(test_loss=[1.0] * 4)
+    write_run(tmp_path / "0", seed=0, epochs=figures, seconds=[100.0, 101.0, 103.0, 110.0])  # 1, 2, 7
+    write_run(tmp_path / "1", seed=1, epochs=figures, seconds=[50.0, 54.0, 58.0, 62.0])  # 4, 4, 4
+    assert results.section(methods_in(tmp_path)).grids[0].rows[0][5] == "4"
+    write_run(tmp_path / "other" / "0", name="one", epochs=figures[:1], seconds=[2.5])
+    assert results.section(methods_in(tmp_path / "other")).grids[0].rows[0][5] == "2.5"
+
+
+def test_a_run_that_ended_in_its_first_epoch_shows_dashes(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", epochs=[], probes={"bp_angle/fc1": {1: 2.0}})
+    (row,) = results.section(methods_in(tmp_path)).grids[0].rows
+    assert row == ["demo", *[f"{DASH} ± {DASH}"] * 3, DASH, DASH, "0", "1"]
+
+
+def test_classifications_and_regressions_have_tables_of_their_own_and_data_sets_are_named(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", name="a")
+    write_run(tmp_path / "b", name="b", config={"data": {"name": "mnist"}})
+    write_run(tmp_path / "c", name="c", epochs=epochs(test_loss=[1.0]))
+    errors, losses = results.section(methods_in(tmp_path)).grids
+    assert [row[:2] for row in errors.rows] == [["a", "digits"], ["b", "mnist"]]
+    assert [row[0] for row in losses.rows] == ["c"] and "data" not in losses.columns

@@ -1,0 +1,40 @@
+"""``tpzoo report``: run folders in, figures and tables out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("report")
+@click.argument("runs", nargs=-1, required=True, metavar="RUNS...", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path), default="report", show_default=True, help="Where it is written."
+)
+@click.option("--title", help="Its heading.")
+@click.option(
+    "--format",
+    "formats",
+    type=click.Choice(["png", "svg"]),
+    multiple=True,
+    default=("png", "svg"),
+    show_default=True,
+    help="Format of the figures' files. May be given several times.",
+)
+def command(runs: tuple[Path, ...], out: Path, title: str | None, formats: tuple[str, ...]) -> None:
+    """Compare runs: results, learning curves, and what their probes measured.
+
+    RUNS are run folders, or folders that contain some at any depth. Runs that differ in nothing but their seeds are one
+    method. Writes report.md, report.html (one page that needs no other file), figures/ and tables/ (CSV).
+
+    A run that cannot be read is named and left out. Ends with 2 if there is none to report on.
+    """
+    from tpzoo.report.write import write_report  # loads numpy and, to draw, matplotlib
+
+    written = write_report(runs, out, title, tuple(dict.fromkeys(formats)))
+    for warning in written.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    counts = {"method": written.methods, "run": written.runs, "figure": written.figures, "table": written.tables}
+    said = ", ".join(f"{count} {what}{'s' * (count != 1)}" for what, count in counts.items())
+    click.echo(f"{written.folder / 'report.html'}: {said}")

@@ -1,0 +1,83 @@
+"""How much of an update has no effect on the output (Meulemans et al. 2020, figure 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tpzoo.report.blocks import by_block, in_order, measures_of
+from tpzoo.report.document import Cell, Picture, Section, Table
+from tpzoo.report.methods import Method
+from tpzoo.report.plotting import MOST_COLUMNS, PANEL, colour, hatch, legend, panels, plain
+from tpzoo.report.statistics import Moments, moments
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+KIND = "null_space_ratio"
+COLUMNS = ("probe", "block", "method", "mean", "sd", "n", "seeds")
+
+Bars = Mapping[str, Mapping[int, Moments]]
+
+
+def section(methods: Sequence[Method]) -> Section:
+    """One group of bars for a block, one bar for a method: mean and standard deviation over logged steps and seeds."""
+    made = Section("Null-space component of the updates")
+    rows: list[list[Cell]] = []
+    titles: dict[str, Bars] = {}
+    for measure in measures_of(methods, KIND):
+        found = by_block(methods, measure.probe, KIND, measure.quantity)
+        ordered = in_order(found, methods)
+        bars = {
+            block: {i: moments(value for each in seeds for value in each.values) for i, seeds in found[block].items()}
+            for block in ordered
+        }
+        titles[measure.title] = bars
+        for block, by_method in bars.items():
+            for i, bar in by_method.items():
+                count = len(found[block][i])
+                rows.append([measure.title, block, methods[i].label, bar.mean, bar.sd, bar.n, count])
+    if not titles:
+        made.left_out.append(f"null-space bars: no run has the probe {KIND}")
+        return made
+    made.tables.append(Table("null_space_ratio", "one row for a block and method", COLUMNS, rows))
+    caption = "Share of each update that lies in the null space of the output's Jacobian: mean and standard deviation"
+    made.pictures.append(
+        Picture("null_space_ratio", f"{caption} over all logged steps and seeds.", lambda: draw(titles, methods))
+    )
+    return made
+
+
+def draw(titles: Mapping[str, Bars], methods: Sequence[Method]) -> Figure:
+    """One panel for a probe."""
+    groups = max(len(bars) for bars in titles.values())
+    count = len({i for bars in titles.values() for each in bars.values() for i in each})
+    widest = PANEL[0] * MOST_COLUMNS / min(len(titles), MOST_COLUMNS)
+    width = max(PANEL[0], min(widest, 0.6 + groups * (0.3 + 0.16 * count)))
+    figure, axes = panels(list(titles), size=(width, PANEL[1]))
+    for each, bars in zip(axes, titles.values(), strict=True):
+        _draw_bars(each, bars, methods)
+    legend(figure, axes)
+    return figure
+
+
+def _draw_bars(axes: Axes, bars: Bars, methods: Sequence[Method]) -> None:
+    shown = sorted({i for each in bars.values() for i in each})
+    width = 0.8 / len(shown)
+    for place, i in enumerate(shown):
+        method = methods[i]
+        x = [group + (place - (len(shown) - 1) / 2) * width for group, each in enumerate(bars.values()) if i in each]
+        found = [each[i] for each in bars.values() if i in each]
+        heights = [np.nan if bar.mean is None else bar.mean for bar in found]
+        spread = [bar.sd or 0.0 for bar in found]
+        axes.bar(
+            x, heights, 0.9 * width, yerr=spread, label=plain(method.label), color=colour(method), hatch=hatch(method),
+            error_kw={"elinewidth": 1, "capsize": 2},
+        )  # fmt: skip
+    axes.set_xticks(range(len(bars)), [plain(block) for block in bars])
+    axes.grid(axis="x", visible=False)
+    axes.set_ylabel("null-space ratio")
+    axes.set_ylim(bottom=0)

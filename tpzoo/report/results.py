@@ -1,0 +1,193 @@
+"""The table of results: test errors at the epoch that the validation data choose (Meulemans et al. 2020, tables 1, 2).
+
+The paper's protocol: of every run, the epoch with the best validation accuracy; of a method, mean and standard
+deviation over its seeds. The test data choose nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from tpzoo.report.document import DASH, Grid, Section, Table, fixed, short
+from tpzoo.report.methods import Method
+from tpzoo.report.metrics import Series
+from tpzoo.report.runs import Run
+from tpzoo.report.statistics import Moments, moments
+
+ACCURACY, LOSS, LAST = "best validation accuracy", "lowest validation loss", "last epoch: no validation data"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run reached; None where it has no such figure.
+
+    Attributes:
+        chosen_by: what chose the epoch.
+        epoch: the chosen one; of equal ones the first.
+        test: in that epoch, the test error in per cent, or for a regression the test loss.
+        last_test: the same, after the last epoch.
+        train_loss: in that epoch, the mean over its training pass.
+    """
+
+    run: Run
+    chosen_by: str
+    epoch: int | None
+    test: float | None
+    last_test: float | None
+    train_loss: float | None
+
+
+def outcome(run: Run) -> Outcome:
+    """Choose the epoch of a run, on validation data only, and read its figures."""
+    accuracy, loss = values(run, "valid_accuracy"), values(run, "valid_loss")
+    regression = is_regression(run)
+    test = values(run, "test_loss") if regression else errors(values(run, "test_accuracy"))
+    last = max((series.epochs[-1] for series in run.epochs.values()), default=None)
+    epoch: int | None
+    if accuracy and not regression:
+        chosen_by, epoch = ACCURACY, min(accuracy, key=lambda each: (-accuracy[each], each))
+    elif loss and regression:
+        chosen_by, epoch = LOSS, min(loss, key=lambda each: (loss[each], each))
+    else:
+        chosen_by, epoch = LAST, last
+    at = -1 if epoch is None else epoch
+    return Outcome(run, chosen_by, epoch, test.get(at), test.get(last or -1), values(run, "train_loss").get(at))
+
+
+def values(run: Run, name: str) -> dict[int, float]:
+    """The finite values of a figure by epoch."""
+    series = run.epochs.get(name, Series([], [], []))
+    pairs = zip(series.epochs, series.values, strict=True)
+    return {epoch: value for epoch, value in pairs if math.isfinite(value)}
+
+
+def errors(accuracies: dict[int, float]) -> dict[int, float]:
+    """Accuracies of 0..1 as errors in per cent."""
+    return {epoch: 100 - 100 * accuracy for epoch, accuracy in accuracies.items()}
+
+
+def is_regression(run: Run) -> bool:
+    """Whether the run has losses but no accuracies."""
+    return not any(name.endswith("_accuracy") for name in run.epochs) and bool(run.epochs)
+
+
+def epoch_seconds(run: Run) -> list[float]:
+    """What each epoch took. The first, which holds start-up and pre-training, counts only where it is the only one."""
+    series = next(iter(run.epochs.values()), Series([], [], []))
+    ends = [second for second in series.seconds if math.isfinite(second)]
+    later = [after - before for before, after in pairwise(ends)]
+    return later or ends
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a method reached."""
+
+    method: Method
+    outcomes: list[Outcome]
+
+    @property
+    def unit(self) -> str:
+        """``error (%)`` or, for a regression, ``loss``."""
+        return "loss" if is_regression(self.method.runs[0]) else "error (%)"
+
+    @property
+    def chosen_by(self) -> str:
+        """What chose the epochs."""
+        return "; ".join(dict.fromkeys(each.chosen_by for each in self.outcomes))
+
+    @property
+    def seconds(self) -> float | None:
+        """Median seconds of an epoch, over epochs and seeds."""
+        found = [second for run in self.method.runs for second in epoch_seconds(run)]
+        return median(found) if found else None
+
+    def over_seeds(self, name: str) -> Moments:
+        """The moments of a figure of :class:`Outcome`."""
+        return moments(getattr(each, name) for each in self.outcomes)
+
+
+def section(methods: Sequence[Method]) -> Section:
+    """The table of results, one row for a method, and a file with one row for a run."""
+    results = [Result(method, [outcome(run) for run in method.runs]) for method in methods]
+    grids = [_grid(chosen) for unit in ("error (%)", "loss") if (chosen := [r for r in results if r.unit == unit])]
+    return Section(
+        "Results", text=list(_text(results)), grids=grids, tables=[_methods_table(results), _runs_table(results)]
+    )
+
+
+def _text(results: Sequence[Result]) -> Iterable[str]:
+    yield (
+        "The epoch of every run is chosen by its validation data alone: the best validation accuracy (for a regression"
+        " the lowest validation loss), of equal epochs the first. Means ± standard deviation (n - 1) over the seeds;"
+        f" {DASH} where there are too few. The train loss is the mean over that epoch's training pass, while the"
+        " weights moved. Seconds per epoch are the median without each run's first epoch, which holds start-up and"
+        " pre-training."
+    )
+    without = [result.method.label for result in results if any(each.chosen_by == LAST for each in result.outcomes)]
+    if without:
+        yield f"Without validation data, so that the last epoch stands for the best: {', '.join(without)}."
+
+
+def _grid(results: Sequence[Result]) -> Grid:
+    unit = results[0].unit
+    several = len({result.method.data for result in results}) > 1
+    columns = ["method", *(["data"] if several else []), f"test {unit} at the best epoch", f"last test {unit}",
+               "train loss", "best epoch", "s per epoch", "epochs", "seeds"]  # fmt: skip
+    rows = []
+    for result in results:
+        number: Callable[[float | None], str] = short if unit == "loss" else fixed
+        epochs = [each.epoch for each in result.outcomes if each.epoch is not None]
+        rows.append([
+            result.method.label,
+            *([result.method.data] if several else []),
+            _plus_minus(result.over_seeds("test"), number),
+            _plus_minus(result.over_seeds("last_test"), number),
+            _plus_minus(result.over_seeds("train_loss"), short),
+            ", ".join(map(str, epochs)) or DASH,
+            short(result.seconds, 3),
+            result.method.epochs,
+            str(len(result.method.runs)),
+        ])  # fmt: skip
+    return Grid(columns, rows)
+
+
+def _plus_minus(found: Moments, number: Callable[[float | None], str]) -> str:
+    spread = fixed(found.sd) if number is fixed else short(found.sd, 2)
+    return f"{number(found.mean)} ± {spread}"
+
+
+def _methods_table(results: Sequence[Result]) -> Table:
+    figures = ("test", "last_test", "train_loss", "epoch")
+    columns = [
+        "method", "data", "measure", "chosen_by",
+        *(f"{name}_{part}" for name in figures for part in ("mean", "sd", "n")),
+        "seconds_per_epoch", "epochs", "seeds",
+    ]  # fmt: skip
+    rows = []
+    for result in results:
+        found = [result.over_seeds(name) for name in figures]
+        numbers = [cell for each in found for cell in (each.mean, each.sd, each.n)]
+        method = result.method
+        rows.append(
+            [method.label, method.data, result.unit, result.chosen_by, *numbers, result.seconds, method.epochs,
+             len(method.runs)]
+        )  # fmt: skip
+    return Table("results", "one row for a method", columns, rows)
+
+
+def _runs_table(results: Sequence[Result]) -> Table:
+    columns = ["method", "seed", "split_seed", "folder", "status", "epochs", "chosen_by", "best_epoch", "measure",
+               "test", "last_test", "train_loss", "seconds_per_epoch"]  # fmt: skip
+    rows = []
+    for result in results:
+        for each in result.outcomes:
+            run, taken = each.run, epoch_seconds(each.run)
+            rows.append([result.method.label, *run.seed, str(run.folder), run.status, run.epoch, each.chosen_by,
+                         each.epoch, result.unit, each.test, each.last_test, each.train_loss,
+                         median(taken) if taken else None])  # fmt: skip
+    return Table("runs", "one row for a run", columns, rows)

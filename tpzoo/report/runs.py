@@ -1,0 +1,170 @@
+"""Finding run folders and reading what they hold."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from tpzoo.errors import DataError
+from tpzoo.report.metrics import Metrics, Series, read_events
+
+MARKS = ("metrics.csv", "config.yaml")
+"""A folder that holds one of these is taken for a run."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run.
+
+    Attributes:
+        config: the resolved config.
+        status: ``done``, ``running``, ``failed``, ``interrupted``; ``unknown`` if the folder does not say.
+        blocks: the network's blocks from input to output; empty if the folder does not say.
+        epochs, probes: the figures after every epoch, and those of the probes by their full names.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+    status: str
+    blocks: tuple[str, ...]
+    epochs: dict[str, Series]
+    probes: dict[str, Series]
+
+    @property
+    def epoch(self) -> int:
+        """Completed epochs."""
+        return max((series.epochs[-1] for series in self.epochs.values()), default=0)
+
+    @property
+    def seed(self) -> tuple[Any, Any]:
+        """What tells the runs of one method apart; the folder if the config does not say."""
+        data = self.config.get("data")
+        split = data.get("split_seed") if isinstance(data, dict) else None
+        return (self.config["seed"], split) if "seed" in self.config else (str(self.folder), split)
+
+    def kind(self, probe: str) -> str:
+        """The name of the probe that the config calls ``probe``."""
+        chosen = (self.config.get("probes") or {}).get(probe)
+        name = chosen.get("name", probe) if isinstance(chosen, dict) else chosen or probe
+        return str(name).rsplit("/", 1)[-1]  # a distribution may stand before it
+
+
+@dataclass(frozen=True)
+class Found:
+    """The runs that can be used, in the order given, and one warning for everything that is odd or was left out."""
+
+    runs: list[Run]
+    warnings: list[str]
+
+
+def find_runs(places: Sequence[Path]) -> Found:
+    """Read every run in ``places``: run folders, or folders that contain some at any depth.
+
+    Raises:
+        DataError: a place does not exist or holds no run, or no run can be used.
+    """
+    folders: dict[Path, Path] = {}
+    warnings: list[str] = []
+    for place in places:
+        if not place.is_dir():
+            raise DataError(f"{place} is not a folder" if place.exists() else f"{place} does not exist")
+        inside = list(_run_folders(place, warnings))
+        if not inside:
+            raise DataError(f"{place} holds no run: no folder in it has a metrics.csv or a config.yaml")
+        for folder in inside:
+            folders.setdefault(folder.resolve(), folder)
+    runs = []
+    for folder in folders.values():
+        try:
+            run, odd = _read(folder)
+        except DataError as error:
+            warnings.append(f"skipped: {error.what}")
+        else:
+            runs.append(run)
+            warnings += odd
+    if not runs:
+        raise DataError(f"no run can be used; {'; '.join(warnings)}")
+    return Found(runs, warnings)
+
+
+def _run_folders(place: Path, warnings: list[str]) -> Iterator[Path]:
+    def refused(error: OSError) -> None:
+        warnings.append(f"skipped: {error.filename} cannot be searched: {error.strerror}")
+
+    seen: set[Path] = set()
+    for name, below, files in os.walk(place, followlinks=True, onerror=refused):
+        folder = Path(name)
+        if folder.resolve() in seen:  # a link that leads back
+            below.clear()
+            continue
+        seen.add(folder.resolve())
+        is_run = any(mark in files for mark in MARKS)
+        below[:] = sorted((each for each in below if not (is_run and each == "checkpoints")), key=natural)
+        if is_run:
+            yield folder
+
+
+def natural(name: str) -> list[tuple[bool, int, str]]:
+    """A key that sorts ``fc2`` before ``fc10``."""
+    parts: list[str] = [""]
+    for sign in name:
+        if parts[-1] and parts[-1][-1].isdecimal() == sign.isdecimal():
+            parts[-1] += sign
+        else:
+            parts.append(sign)
+    return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts if part]
+
+
+def _read(folder: Path) -> tuple[Run, list[str]]:
+    try:
+        metrics = read_events(folder, ("epoch", "probe"))
+        config = _config(folder / "config.yaml")
+    except OSError as error:
+        raise DataError(f"{folder}: {error.strerror} ({error.filename})") from error
+    epochs, probes = metrics.events.get("epoch", {}), metrics.events.get("probe", {})
+    if not epochs and not probes:
+        raise DataError(f"{folder / 'metrics.csv'} holds no figure of an epoch or a probe")
+    blocks = _json(folder / "environment.json").get("blocks", [])
+    status = str(_json(folder / "status.json").get("status", "unknown"))
+    known = isinstance(blocks, list) and all(isinstance(block, str) for block in blocks)
+    run = Run(folder, config, status, tuple(blocks) if known else (), epochs, probes)
+    return run, list(_odd(run, metrics))
+
+
+def _odd(run: Run, metrics: Metrics) -> Iterator[str]:
+    if metrics.cut:
+        yield f"{run.folder}: the last line of metrics.csv was cut short and is left out"
+    if run.status != "done":
+        yield f"{run.folder}: its status is '{run.status}', after {run.epoch} of {run.config.get('epochs', '?')} epochs"
+    for name, series in [*run.epochs.items(), *run.probes.items()]:
+        count = sum(not math.isfinite(value) for value in series.values)
+        if count:
+            yield f"{run.folder}: {count} of {len(series.values)} values of {name} are not finite and are left out"
+
+
+def _config(path: Path) -> dict[str, Any]:
+    try:
+        config = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path.parent} holds no config.yaml") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise DataError(f"{path} is not a config: {' '.join(str(error).split())}") from error
+    if not isinstance(config, dict):
+        raise DataError(f"{path} is not a config: it holds no keys")
+    return config
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """What a file says that a report can do without; nothing if it is missing or damaged."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

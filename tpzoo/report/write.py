@@ -1,0 +1,149 @@
+"""From run folders to ``report.md``, ``report.html``, ``figures/`` and ``tables/``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tpzoo.errors import DataError
+from tpzoo.report import blocks, damping, learning, null_space, output_step, results
+from tpzoo.report.document import Picture, Report, Section, Table
+from tpzoo.report.markdown import markdown
+from tpzoo.report.methods import Method, make_methods
+from tpzoo.report.page import page
+from tpzoo.report.plotting import style
+from tpzoo.report.runs import find_runs
+from tpzoo.runner.files import write_atomic
+
+FORMATS = ("png", "svg")
+DPI = 150
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written.
+
+    Attributes:
+        warnings: what was skipped, what is odd.
+    """
+
+    folder: Path
+    methods: int
+    runs: int
+    figures: int
+    tables: int
+    warnings: list[str]
+
+
+def write_report(
+    places: Sequence[Path], out: Path, title: str | None = None, formats: Sequence[str] = FORMATS
+) -> Written:
+    """Report on the runs in ``places``: run folders, or folders that contain some.
+
+    Args:
+        out: the folder that is written; what is in it already stays, files of an earlier report are replaced.
+        title: default: what is reported.
+        formats: of the figures' files; the page shows SVG if it is among them.
+
+    Raises:
+        DataError: there is no run to report on, or ``out`` cannot be a folder.
+    """
+    if any(each.exists() and not each.is_dir() for each in (out, *out.parents)):
+        raise DataError(f"{out} cannot be made: a file stands where the folder should be")
+    found = find_runs(places)
+    methods, repeated = make_methods(found.runs)
+    count = sum(len(method.runs) for method in methods)
+    said = f"{_count(len(methods), 'method')}, {_count(count, 'run')}"
+    sections = _named(make_sections(methods))
+    warnings = [*found.warnings, *repeated]
+    report = Report(title or f"tpzoo: {said}", _introduction(said, methods), sections, warnings)
+    images = _draw(sections, out, formats)
+    tables = [table for section in sections for table in section.tables]
+    for table in tables:
+        _write(out / "tables" / f"{table.name}.csv", as_csv(table))
+    shown = "svg" if "svg" in formats else formats[0]
+    _write(out / "report.md", markdown(report, formats[0]))
+    _write(out / "report.html", page(report, {name: each[shown] for name, each in images.items()}, shown))
+    return Written(out, len(methods), count, len(images), len(tables), warnings)
+
+
+def make_sections(methods: Sequence[Method]) -> list[Section]:
+    """Every part of the report, empty ones included, which say why they are."""
+    return [
+        results.section(methods),
+        learning.section(methods),
+        *blocks.sections(methods),
+        null_space.section(methods),
+        output_step.section(methods),
+        damping.section(methods),
+    ]
+
+
+def as_csv(table: Table) -> str:
+    """The content of a table's file; numbers are written so that reading them gives the same float64."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.columns)
+    writer.writerows([None if cell != cell else cell for cell in row] for row in table.rows)  # NaN is not itself
+    return text.getvalue()
+
+
+def _introduction(said: str, methods: Iterable[Method]) -> list[str]:
+    listed = "; ".join(f"{method.label} ({_count(len(method.runs), 'seed')})" for method in methods)
+    return [f"{said}: {listed}. Runs that differ in nothing but their seeds are one method."]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def _named(sections: Iterable[Section]) -> list[Section]:
+    """The sections with names of files that are safe and unique; a plugin's probe may be called anything."""
+    pictures: set[str] = set()
+    tables: set[str] = set()
+    return [
+        replace(
+            section,
+            pictures=[replace(each, name=_safe(each.name, pictures)) for each in section.pictures],
+            tables=[replace(each, name=_safe(each.name, tables)) for each in section.tables],
+        )
+        for section in sections
+    ]
+
+
+def _safe(name: str, taken: set[str]) -> str:
+    stem = re.sub(r"[^\w.-]+", "_", name)[:80].strip(".") or "unnamed"
+    number, safe = 1, stem
+    while safe.casefold() in taken:
+        number += 1
+        safe = f"{stem}-{number}"
+    taken.add(safe.casefold())
+    return safe
+
+
+def _draw(sections: Iterable[Section], out: Path, formats: Sequence[str]) -> dict[str, dict[str, bytes]]:
+    images = {}
+    with style():
+        for picture in (each for section in sections for each in section.pictures):
+            images[picture.name] = _draw_one(picture, formats)
+            for ending, content in images[picture.name].items():
+                _write(out / "figures" / f"{picture.name}.{ending}", content)
+    return images
+
+
+def _draw_one(picture: Picture, formats: Sequence[str]) -> dict[str, bytes]:
+    figure, drawn = picture.draw(), {}
+    for ending in formats:
+        file = io.BytesIO()
+        figure.savefig(file, format=ending, dpi=DPI, metadata={"Date": None} if ending == "svg" else None)
+        drawn[ending] = file.getvalue()
+    return drawn
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, content)
