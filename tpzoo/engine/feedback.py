@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from tpzoo.engine.twin import TwinLayer
 from tpzoo.errors import SettingError
 
 T = TypeVar("T")
+M = TypeVar("M", bound=nn.Module)
 MakeTwin = Callable[[nn.Module, tuple[int, ...], tuple[int, ...], Any], TwinLayer]
 
 
@@ -40,12 +41,36 @@ class At:
     def memo(self, key: Any, compute: Callable[[], T]) -> T:
         """``compute()`` at the first call with ``key`` in this phase, the same result afterwards.
 
-        Edges of one phase share the memory: a key of a map's own must hold the map, as in ``(self, "g(u)")``.
+        Edges of one phase share the memory: a key of a map's own must hold the map, as in ``(self, "g(u)")``; one that
+        holds a :class:`Shared` module is for all maps that share it. The result can be differentiated, whoever asked
+        for it first: a walk without gradients may remember what a loss needs after it.
         """
         if key not in self._memory:
-            self._memory[key] = compute()
+            with torch.enable_grad():
+                self._memory[key] = compute()
         found: T = self._memory[key]
         return found
+
+
+@dataclass(frozen=True, eq=False)
+class Shared(Generic[M]):
+    """A module that several maps use, as a map may keep it: an attribute that holds it makes it no part of the map."""
+
+    module: M
+
+
+class SharedModules:
+    """What the maps of one feedback path share, by key; the path saves it once, and nothing trains it."""
+
+    def __init__(self) -> None:
+        self.modules: dict[str, nn.Module] = {}
+
+    def __call__(self, key: str, make: Callable[[], M]) -> Shared[M]:
+        """The module of that key, made by the first map that asks for it."""
+        if key not in self.modules:
+            self.modules[key] = make()
+        found: Any = self.modules[key]
+        return Shared(found)
 
 
 @dataclass(frozen=True)
@@ -58,6 +83,8 @@ class Ends:
         source_shape, target_shape: shapes of one sample at both ends.
         blocks: the blocks between target and source, in forward order: what the map inverts.
         make_twin: builds the twin of a block: ``make_twin(block, shape_in, shape_out, settings)``.
+        share: ``share(key, make)`` gives all maps of the path that ask for ``key`` (without dots) the same module, as
+            a :class:`Shared`. It is made once, saved once, and its weights, best registered as buffers, never train.
     """
 
     name: str
@@ -67,6 +94,7 @@ class Ends:
     target_shape: tuple[int, ...]
     blocks: tuple[Block, ...]
     make_twin: MakeTwin
+    share: SharedModules = field(default_factory=SharedModules)
 
 
 class FeedbackMap(nn.Module, abc.ABC):
@@ -87,6 +115,13 @@ class FeedbackMap(nn.Module, abc.ABC):
         u = source_activation(at)
         moved: Tensor = self(u + d, at)
         return moved - at.memo((self, "g(u)"), lambda: self(u, at))
+
+    def differences(self, d: Tensor, at: At) -> Tensor:
+        """:meth:`difference` for several displacements of the same activation: (k, batch, ...) at both ends.
+
+        Override it where that is quicker in one call.
+        """
+        return torch.stack([self.difference(each, at) for each in d])
 
     def mirrored(self) -> dict[str, Tensor]:
         """The weights that correspond to forward weights, by the name of the parameter of the block that is inverted,
@@ -128,28 +163,34 @@ class Edge:
     """A wire from ``source`` to ``target`` with a map on it.
 
     ``source`` is a node, ``output``, ``error``, ``label``, or ``edge:NAME`` (a chain that starts at the label).
+    ``shared`` holds the modules that the maps of the path share, by key.
     """
 
     name: str
     source: str
     target: str
     map: FeedbackMap
+    shared: Mapping[str, nn.Module] = field(default_factory=dict)
 
 
 class Feedback(nn.Module):
     """The edges, in the order in which displacements flow, and what their maps share.
 
+    Attributes:
+        maps: by the names of their edges.
+        shared: the modules that several maps use (random features), by key. They are saved with the maps, and never
+            trained.
+
     Args:
-        edges: top first. Every edge has a name of its own.
-        shared: modules that several maps use (random features); they are saved with the maps.
+        edges: top first. Every edge has a name of its own. What their maps share comes with them.
     """
 
-    def __init__(self, edges: Sequence[Edge], shared: nn.Module | None = None) -> None:
+    def __init__(self, edges: Sequence[Edge]) -> None:
         super().__init__()
         self.edges = tuple(edges)
         self.maps = nn.ModuleDict({edge.name: edge.map for edge in edges})
         self._names = {edge.name: [f"{edge.name}.{name}" for name, _ in edge.map.named_parameters()] for edge in edges}
-        self.shared = shared
+        self.shared = nn.ModuleDict({key: each for edge in edges for key, each in edge.shared.items()})
         self.backend: Backend = AUTOGRAD
         if len(self.maps) != len(self.edges):
             raise SettingError("two feedback edges have the same name")
@@ -214,12 +255,13 @@ def no_twins(layer: nn.Module, shape_in: tuple[int, ...], shape_out: tuple[int, 
 
 def connector(network: Network, make: Callable[[Ends], FeedbackMap], make_twin: MakeTwin = no_twins) -> Connect:
     """``connect(name, source, target) -> Edge``: what a feedback path uses to put maps on its wires."""
-    shapes = network.shapes
+    shapes, share = network.shapes, SharedModules()
 
     def connect(name: str, source: str, target: str) -> Edge:
         first, last = network.position(target) + 1, network.position(source) + 1
         blocks = tuple(network.block_of(node) for node in network.nodes[first:last])
         at = {**shapes, "output": shapes[network.nodes[-1].name]}
-        return Edge(name, source, target, make(Ends(name, source, target, at[source], at[target], blocks, make_twin)))
+        ends = Ends(name, source, target, at[source], at[target], blocks, make_twin, share)
+        return Edge(name, source, target, make(ends), share.modules)
 
     return connect
