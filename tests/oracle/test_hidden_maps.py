@@ -1,7 +1,7 @@
-"""Maps with a hidden layer: their equations, exact differences, and features that are shared, saved once and never move.
+"""Maps with a hidden layer: their equations, exact differences, and features that are shared, saved once and fixed.
 
-See Meulemans et al. 2020: V, c are uniform within 1/sqrt(n_L) and fixed, the recurrent variant sees the clean activation
-of its target, and the last hidden layer's map is a single layer.
+See Meulemans et al. 2020: V, c are uniform within 1/sqrt(n_L) and never train, the recurrent variant sees the clean
+activation of its target, and the last hidden layer's map is a single layer.
 """
 
 from __future__ import annotations
