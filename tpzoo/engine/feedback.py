@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -192,6 +193,7 @@ class Feedback(nn.Module):
         self._names = {edge.name: [f"{edge.name}.{name}" for name, _ in edge.map.named_parameters()] for edge in edges}
         self.shared = nn.ModuleDict({key: each for edge in edges for key, each in edge.shared.items()})
         self.backend: Backend = AUTOGRAD
+        self._kept: tuple[Trace, dict[Any, Any]] | None = None
         if len(self.maps) != len(self.edges):
             raise SettingError("two feedback edges have the same name")
 
@@ -200,9 +202,29 @@ class Feedback(nn.Module):
         return next(edge for edge in self.edges if edge.name == name)
 
     def at(self, edge: Edge, trace: Trace, label: Tensor | None = None, memory: dict[Any, Any] | None = None) -> At:
-        """Where ``edge``'s map is evaluated on the clean pass."""
+        """Where ``edge``'s map is evaluated on the clean pass; edges with one ``memory`` share what they remember."""
         source = trace[edge.source] if edge.source == "output" or edge.source in trace.passes else None
         return At(source, trace[edge.target], label, memory)
+
+    def memory(self, trace: Trace) -> dict[Any, Any]:
+        """What edges share in a phase: empty, or what was remembered since the maps came to rest on ``trace``."""
+        return self._kept[1] if self._kept is not None and self._kept[0] is trace else {}
+
+    @contextmanager
+    def at_rest(self, trace: Trace) -> Iterator[None]:
+        """Phases in this block remember together what the maps make of ``trace``, until :meth:`moved` is called.
+
+        Only with a backend that can differentiate what was computed before a gradient was asked for.
+        """
+        self._kept = (trace, {}) if self.backend.one_graph else None
+        try:
+            yield
+        finally:
+            self._kept = None
+
+    def moved(self) -> None:
+        """Forget what the maps made of any trace. The engine calls it before each step of their weights."""
+        self._kept = None
 
     def displacements(
         self, trace: Trace, d_output: Tensor, label: Tensor | None = None, upto: str | None = None
@@ -212,7 +234,7 @@ class Feedback(nn.Module):
         Where several edges have one target, their displacements add.
         """
         found: dict[str, Tensor] = {trace.last: d_output}
-        memory: dict[Any, Any] = {}
+        memory = self.memory(trace)
         for edge in self._leading_to(upto, trace.last):
             at = self.at(edge, trace, label, memory)
             sent = edge.map.difference(found[at.source.name if at.source else edge.source], at)
@@ -222,6 +244,29 @@ class Feedback(nn.Module):
     def displacement(self, trace: Trace, d_output: Tensor, upto: str) -> Tensor:
         """d at node ``upto``, through the chain of edges from the output down to it."""
         return self.displacements(trace, d_output, upto=upto)[trace.last if upto == "output" else upto]
+
+    def arrivals(
+        self, trace: Trace, d_outputs: Sequence[Tensor], upto: Sequence[str], memory: dict[Any, Any] | None = None
+    ) -> list[Tensor]:
+        """:meth:`displacement` for several ``(d_output, upto)`` at once.
+
+        One walk down the edges: every map gets all displacements that have to pass it in one call.
+        """
+        paths = [self._leading_to(node, trace.last) for node in upto]
+        if not any(paths):
+            return list(d_outputs)
+        memory = self.memory(trace) if memory is None else memory
+        # Who goes furthest stands first: on a chain, those that go on are then a slice.
+        order = sorted(range(len(paths)), key=lambda i: -len(paths[i]))
+        found = {trace.last: _Stack(order, torch.stack([d_outputs[i] for i in order]))}
+        for edge in self.edges:
+            if going := [i for i in order if edge in paths[i]]:
+                at = self.at(edge, trace, memory=memory)
+                sent = edge.map.differences(found[at.source.name if at.source else edge.source].take(going), at)
+                met = found[edge.target].rows + sent if edge.target in found else sent
+                found[edge.target] = _Stack(going, met)
+        names = [trace.last if node == "output" else node for node in upto]
+        return [found[name].take([i])[0] for i, name in enumerate(names)]
 
     def _leading_to(self, upto: str | None, last: str) -> list[Edge]:
         if upto is None:
@@ -238,6 +283,20 @@ class Feedback(nn.Module):
         names = [name for edge in edges for name in self._names[edge.name]]
         found, _ = self.backend.loss_gradients(self.maps, names, lambda: (loss(), []))
         return [_of_edge(found, edge.name) for edge in edges]
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """Displacements of one node: ``rows`` (k, batch, ...), those of the walks ``members``."""
+
+    members: list[int]
+    rows: Tensor
+
+    def take(self, wanted: list[int]) -> Tensor:
+        """The rows of some members, in their order; without a copy where they are the first ones."""
+        if self.members[: len(wanted)] == wanted:
+            return self.rows[: len(wanted)]
+        return torch.stack([self.rows[self.members.index(i)] for i in wanted])
 
 
 def _of_edge(gradients: dict[str, Tensor], edge: str) -> dict[str, Tensor]:

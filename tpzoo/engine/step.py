@@ -104,6 +104,7 @@ class Engine:
             for edge, of_edge in zip(edges, found, strict=True)
             for name, value in of_edge.items()
         }
+        self.feedback.moved()
         self.backward.step(gradients)
 
     def noises(self, edges: Sequence[Edge], trace: Trace) -> list[Noise]:
