@@ -129,6 +129,11 @@ class FeedbackMap(nn.Module, abc.ABC):
         each in the layout of that parameter; empty where nothing corresponds."""
         return {}
 
+    def weight_matrix(self) -> tuple[str, Tensor]:
+        """For a map that is one matrix (capability ``linear_map``): the name and the value of the parameter Q, (target
+        features, source features), with ``difference(d)`` = Q d on flattened samples."""
+        raise TypeError(f"{type(self).__name__} is not one matrix (capability linear_map)")
+
     def features(self, u: Tensor, at: At) -> Tensor:
         """The part of g before its linear tail."""
         raise TypeError(f"{type(self).__name__} has no linear tail (capability linear_tail)")

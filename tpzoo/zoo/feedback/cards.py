@@ -137,7 +137,7 @@ def tpzoo_feedback_maps() -> Iterator[MapForm]:
         config=LinearSettings,
         build="tpzoo.zoo.feedback.linear:LinearMap",
         paper=MEULEMANS_2020,
-        provides=("linear_tail",),
+        provides=("linear_tail", "linear_map"),
     )
     yield MapForm(
         name="mirror",
