@@ -136,7 +136,7 @@ def test_what_is_not_trained_is_not_set(device: str) -> None:
 
 
 def test_statistics_are_averaged_over_processes(device: str) -> None:
-    """What a second process would bring is in the solution: here one whose sums are three times ours."""
+    """What other processes bring is in the sums: here it doubles the mean."""
     ours, theirs = (
         make_engine("mlp", device, "direct/linear", ridge()),
         make_engine("mlp", device, "direct/linear", ridge()),

@@ -107,6 +107,11 @@ class FeedbackMap(nn.Module, abc.ABC):
 
     linear_tail: bool = False
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "difference" in vars(cls) and "differences" not in vars(cls):
+            cls.differences = FeedbackMap.differences  # type: ignore[method-assign]  # what was inherited is another
+
     @abc.abstractmethod
     def forward(self, u: Tensor, at: At) -> Tensor:
         """g(u), like ``at.target.out``, for ``u`` like the source."""
@@ -120,7 +125,7 @@ class FeedbackMap(nn.Module, abc.ABC):
     def differences(self, d: Tensor, at: At) -> Tensor:
         """:meth:`difference` for several displacements of the same activation: (k, batch, ...) at both ends.
 
-        Override it where that is quicker in one call.
+        Override it where that is quicker in one call. A class that overrides only :meth:`difference` gets this one.
         """
         return torch.stack([self.difference(each, at) for each in d])
 

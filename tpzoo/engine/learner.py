@@ -37,7 +37,7 @@ class Learner(nn.Module, abc.ABC):
     def prepare(self, edges: Sequence[Edge]) -> None:
         """Called when an engine is put together, on the maps as they will be trained.
 
-        Register buffers here whose shapes depend on them, such as sums over batches: checkpoints keep a learner's buffers.
+        Register buffers here whose shapes depend on them, such as sums over batches: checkpoints keep them.
         """
 
     def noise(self, edge: Edge, trace: Trace, draw: Draw) -> Noise:

@@ -28,9 +28,12 @@ class DenseMap(FeedbackMap):
         return self.nonlinearity(self.dense(u.flatten(1))).view(-1, *at.target.out.shape[1:])
 
     def difference(self, d: Tensor, at: At) -> Tensor:
-        return self.differences(d.unsqueeze(0), at).squeeze(0)
+        return self._sent(d.unsqueeze(0), at).squeeze(0)
 
     def differences(self, d: Tensor, at: At) -> Tensor:
+        return self._sent(d, at)
+
+    def _sent(self, d: Tensor, at: At) -> Tensor:
         """s(a + Q d) - s(a), with a = Q u + b kept for the phase and Q d taken before the nonlinearity."""
         a = at.memo((self, "Qu + b"), lambda: self.dense(source_activation(at).flatten(1)))
         moved = F.linear(d.flatten(2), self.dense.weight)  # (k, batch, target features)

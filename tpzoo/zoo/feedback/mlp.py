@@ -39,9 +39,12 @@ class MlpMap(FeedbackMap):
         return self.nonlinearities[-1](a).view(-1, *at.target.out.shape[1:])
 
     def difference(self, d: Tensor, at: At) -> Tensor:
-        return self.differences(d.unsqueeze(0), at).squeeze(0)
+        return self._sent(d.unsqueeze(0), at).squeeze(0)
 
     def differences(self, d: Tensor, at: At) -> Tensor:
+        return self._sent(d, at)
+
+    def _sent(self, d: Tensor, at: At) -> Tensor:
         """Layer by layer s(a + Q d) - s(a), with every a of the clean u kept for the phase; h_i cancels in Q_1 d."""
         clean = at.memo((self, "Qu + d"), lambda: self._before(source_activation(at), at))
         moved, weight = d.flatten(2), self.layers[0].weight[:, : self._n_source]  # type: ignore[index]
