@@ -4,9 +4,9 @@
 
 For a linear map the loss of Meulemans et al. 2020 is ridge regression of the noise sigma eps on what arrives at the
 edge's source, do: on a direct path the change of the output. Its solution is found from sums over batches, where the
-paper takes one optimiser step on each; no optimiser, learning rate, pre-training or extra epoch is needed. Sums are means
-over rows divided by sigma^2, so that for small noise Q = E[J]^T (E[J J^T] + lambda I)^-1, whatever sigma is. lambda is
-n wd / 2 for a target of n units and the weight decay wd of the paper.
+paper takes one optimiser step on each; no optimiser, learning rate, pre-training or extra epoch is needed. Sums are
+means over rows divided by sigma^2, so that for small noise Q = E[J]^T (E[J J^T] + lambda I)^-1, whatever sigma is; the
+paper's weight decay wd is lambda = n wd / 2 for a target of n units.
 """
 
 from __future__ import annotations
