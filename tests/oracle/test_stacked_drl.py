@@ -5,7 +5,9 @@ Against the loss differentiated edge by edge, against steps that share nothing, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 
 import pytest
 import torch
@@ -15,9 +17,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tests.blocks import Layer, make_batch, make_network
 from tests.oracle.parts import assert_alike, make_engine, make_feedback, use_backend, weights
-from tpzoo import Draw, Feedback, Learner, Network, PerName, Trace
+from tpzoo import At, Draw, Feedback, Learner, Network, PerName, Trace
 from tpzoo.engine import Engine, Iterations
-from tpzoo.zoo.feedback.dense import DenseMap
 from tpzoo.zoo.learners.cards import DrlSettings
 from tpzoo.zoo.learners.drl import DRL
 
@@ -111,11 +112,18 @@ def test_a_step_costs_what_the_algorithm_needs(hidden: int, device: str) -> None
 def test_maps_are_called_once_down_and_once_for_their_loss(hidden: int, device: str) -> None:
     """2 L - 3 calls for L layers instead of L (L - 1) / 2."""
     engine = wide_engine(device, hidden)
-    trace, calls, differences = engine.network.trace(make_batch(engine.network, ROWS)[0]), [], DenseMap.differences
+    trace = engine.network.trace(make_batch(engine.network, ROWS)[0])
     noises = noises_of(engine.feedback, trace)
+    calls: list[int] = []
+
+    def counted(found: Callable[[Tensor, At], Tensor], rows: int | None, d: Tensor, at: At) -> Tensor:
+        calls.append(rows or len(d))
+        return found(d, at)
+
     for edge in engine.feedback.edges:
-        counted = lambda d, at, map=edge.map: (calls.append(len(d)), differences(map, d, at))[1]  # noqa: E731
-        edge.map.differences = counted  # type: ignore[method-assign]
+        g = edge.map
+        g.difference = partial(counted, g.difference, 1)  # type: ignore[method-assign]
+        g.differences = partial(counted, g.differences, None)  # type: ignore[method-assign]
     LEARNER.gradients(engine.feedback.edges, trace, engine.feedback, noises)
     assert len(calls) == 2 * hidden - 1
     assert sum(calls) == hidden * (hidden + 1) // 2
