@@ -73,6 +73,19 @@ class MapReadsAValue(Maps):
         return super().difference(d, at) if d.abs().max() < 1e9 else d
 
 
+class DiffersTogether(Maps):
+    def differences(self, d: Tensor, at: At) -> Tensor:
+        return super().differences(d.flip(0), at)
+
+
+class NamesAnotherMatrix(LinearMap):
+    def __init__(self, settings: None, ends: Ends) -> None:
+        super().__init__(LinearSettings(init="torch"), ends)
+
+    def weight_matrix(self) -> tuple[str, Tensor]:
+        return "matrix.weight", self.matrix.weight + 0
+
+
 class HasAWrongTail(LinearMap):
     def __init__(self, settings: None, ends: Ends) -> None:
         super().__init__(LinearSettings(init="torch"), ends)
@@ -91,6 +104,8 @@ MAPS: dict[type, set[str]] = {
     DrawsInTheMap: {"calls_change_nothing"},
     MapReadsAValue: {"capturable"},
     HasAWrongTail: {"linear_tail"},
+    DiffersTogether: {"differences_are_difference"},
+    NamesAnotherMatrix: {"weight_matrix"},
 }
 
 

@@ -6,15 +6,19 @@ This file: rules, learners, maps and architectures. The other kinds are in ``tes
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from torch import Tensor
 
 from tests.conformance.broken import LEARNERS, RULES
 from tests.conformance.broken_networks import BLOCKS, MAPS, Plain, network_of
-from tpzoo import Architecture, FeedbackLearner, MapForm, Record, TargetRule
+from tpzoo import Architecture, Edge, FeedbackLearner, MapForm, Record, TargetRule
 from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.testing import check
+from tpzoo.zoo.learners.cards import RidgeSettings
+from tpzoo.zoo.learners.ridge import Ridge
 
 CATALOGUE = load_catalogue()
 
@@ -36,9 +40,23 @@ def test_learners(learner: Any, device: str) -> None:
     assert failed(record, device) == LEARNERS[learner]
 
 
+class SolvesForHalf(Ridge):
+    def __init__(self) -> None:
+        super().__init__(RidgeSettings())
+
+    def solve(self, edge: Edge, statistics: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: value / 2 for name, value in super().solve(edge, statistics).items()}
+
+
+def test_learners_that_solve(device: str) -> None:
+    needs = ("maps", "linear_map")
+    record = FeedbackLearner(name="broken", summary="a learner", build=SolvesForHalf, requires=needs)
+    assert failed(record, device) == {"solutions_minimise_the_loss"}
+
+
 @pytest.mark.parametrize("form", MAPS)
 def test_maps(form: Any, device: str) -> None:
-    provides = ("linear_tail",) if "linear_tail" in MAPS[form] else ()
+    provides = {"linear_tail": ("linear_tail",), "weight_matrix": ("linear_map",)}.get(min(MAPS[form], default=""), ())
     record = MapForm(name="broken", summary="a map", build=form, provides=provides)
     assert failed(record, device) == MAPS[form]
 

@@ -12,8 +12,15 @@ from tests.blocks import make_network
 from tpzoo import Batch, Ends, Feedback, FeedbackMap, Learner, Network, PerName, Rule
 from tpzoo.engine import BACKENDS, Engine, Group, Iterations, Streams, connector
 from tpzoo.engine.draw import Share
-from tpzoo.zoo.feedback import direct, layerwise, tied
-from tpzoo.zoo.feedback.cards import DenseSettings, DirectSettings, LayerwiseSettings, LinearSettings
+from tpzoo.zoo.feedback import direct, layerwise, mlp, random_hidden, tied
+from tpzoo.zoo.feedback.cards import (
+    DenseSettings,
+    DirectSettings,
+    LayerwiseSettings,
+    LinearSettings,
+    MlpMapSettings,
+    RandomHiddenSettings,
+)
 from tpzoo.zoo.feedback.dense import DenseMap
 from tpzoo.zoo.feedback.linear import LinearMap
 from tpzoo.zoo.learners.cards import DrlSettings, ReconstructionSettings
@@ -34,6 +41,12 @@ MAPS: dict[str, MakeMap] = {
     "dense": partial(DenseMap, DenseSettings(init="torch")),
     "elu": partial(DenseMap, DenseSettings(activation="elu", init="torch")),
     "linear": partial(LinearMap, LinearSettings(bias=PerName(True), init="torch")),
+    "random_hidden": partial(random_hidden.build, RandomHiddenSettings(width=9, init="torch")),
+    "random_hidden_recurrent": partial(
+        random_hidden.build, RandomHiddenSettings(width=9, recurrent=True, activation="elu", bypass_last=False)
+    ),
+    "mlp": partial(mlp.build, MlpMapSettings(hidden=(8, 6), init="torch")),
+    "mlp_recurrent": partial(mlp.build, MlpMapSettings(hidden=(8,), hidden_activation="elu", recurrent=True)),
 }
 LEARNERS: dict[str, Callable[[], Learner]] = {
     "reconstruction": lambda: Reconstruction(ReconstructionSettings(sigma=PerName(0.2))),
@@ -41,6 +54,7 @@ LEARNERS: dict[str, Callable[[], Learner]] = {
     "frozen": Frozen,
 }
 PATHS = ("layerwise/dense", "layerwise/elu", "layerwise/linear", "direct/linear", "direct/dense")
+PATHS += ("direct/random_hidden", "direct/mlp_recurrent")
 
 
 def make_feedback(network: Network, path: str, seed: int = 0, make_map: MakeMap | None = None) -> Feedback:

@@ -38,7 +38,8 @@ def by_subtraction(form: str, d: Tensor, dtype: torch.dtype, device: str) -> Ten
     feedback, edge, network = at_an_edge(form, device)
     trace = network.trace(make_batch(network, 64, torch.float32)[0])
     at, u = feedback.at(edge, trace), trace["upper"].out.to(dtype)
-    g = edge.map.to(dtype)
+    feedback.to(dtype)  # with what its maps share
+    g = edge.map
     return (g(u + d.to(dtype), at) - g(u, at)).detach()
 
 

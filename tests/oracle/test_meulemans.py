@@ -76,6 +76,24 @@ def test_dfa_is_ddtp_linear_with_frozen_maps(device: str) -> None:
     assert all(torch.equal(later[name], value) for name, value in start.items() if name.startswith("feedback"))
 
 
+@pytest.mark.parametrize("learner", ["reconstruction", "drl"])
+@pytest.mark.parametrize("path", PATHS)
+def test_the_first_layer_has_no_feedback_and_feedback_only_passes_move_only_maps(
+    path: str, learner: str, device: str
+) -> None:
+    """Oracle 9: nothing leads to the input, so that no map may exist for it; forward weights rest."""
+    engine = make_engine("mlp", device, path, learner)
+    assert [edge.target for edge in engine.feedback.edges] == ["fc3", "fc2", "fc1"]
+    assert not any(p.shape[0] == engine.network.input_shape[0] for p in engine.feedback.parameters())
+    start = weights(engine)
+    for _ in range(3):
+        engine.train_feedback_batch(make_batch(engine.network)[0])
+    after = weights(engine)
+    moved = {name for name, value in after.items() if not torch.equal(value, start[name])}
+    inert = {name for name in start if path == "direct/linear" and learner == "drl" and name.endswith("matrix.bias")}
+    assert moved == {f"feedback.maps.{name}" for name, _ in engine.feedback.maps.named_parameters()} - inert
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_no_displacement_at_the_output_means_no_update(path: str, device: str) -> None:
     network = make_network("mlp", device)

@@ -23,6 +23,7 @@ METHODS = {
     "ddtp_control": ("direct/dense", "reconstruction"),
     "tied": ("tied", "frozen"),
     "dfa": ("direct/linear", "frozen"),
+    "ddtp_rhl": ("direct/random_hidden", "drl"),
 }
 SGD: MakeOptimizer = partial(torch.optim.SGD, lr=0.1, momentum=0.9)
 ADAM: MakeOptimizer = partial(torch.optim.Adam, lr=0.01, weight_decay=0.1)

@@ -6,7 +6,18 @@ from tpzoo.engine.chain import Chain, MaxPool, Residual, layer_shapes, run_layer
 from tpzoo.engine.context import Context
 from tpzoo.engine.data import Data, DataSpec, Split, data_folder, hold_out
 from tpzoo.engine.draw import Draw, FilledDraw, RecordingDraw, Share, Streams
-from tpzoo.engine.feedback import At, Connect, Edge, Ends, Feedback, FeedbackMap, connector, source_activation
+from tpzoo.engine.feedback import (
+    At,
+    Connect,
+    Edge,
+    Ends,
+    Feedback,
+    FeedbackMap,
+    Shared,
+    SharedModules,
+    connector,
+    source_activation,
+)
 from tpzoo.engine.images import Augment, Normalise
 from tpzoo.engine.initialise import initialise
 from tpzoo.engine.learner import Learner, Noise
@@ -62,6 +73,8 @@ __all__ = [
     "RunInfo",
     "SeedBatch",
     "Share",
+    "Shared",
+    "SharedModules",
     "Side",
     "Snapshot",
     "Split",

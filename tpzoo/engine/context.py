@@ -80,6 +80,8 @@ class Context:
         """
         if group == "forward" and self._observe is not None:
             self._observe(self._snapshot(gradients, displacements or {}))
+        if group == "feedback":
+            self.feedback.moved()
         (self._engine.forward if group == "forward" else self._engine.backward).step(gradients, names)
 
     def _snapshot(self, gradients: Mapping[str, Tensor], displacements: Mapping[str, Tensor]) -> Snapshot:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from tpzoo.engine.twin import TwinLayer
 from tpzoo.errors import SettingError
 
 T = TypeVar("T")
+M = TypeVar("M", bound=nn.Module)
 MakeTwin = Callable[[nn.Module, tuple[int, ...], tuple[int, ...], Any], TwinLayer]
 
 
@@ -40,12 +42,36 @@ class At:
     def memo(self, key: Any, compute: Callable[[], T]) -> T:
         """``compute()`` at the first call with ``key`` in this phase, the same result afterwards.
 
-        Edges of one phase share the memory: a key of a map's own must hold the map, as in ``(self, "g(u)")``.
+        Edges of one phase share the memory: a key of a map's own must hold the map, as in ``(self, "g(u)")``; one that
+        holds a :class:`Shared` module is for all maps that share it. The result can be differentiated, whoever asked
+        for it first: a walk without gradients may remember what a loss needs after it.
         """
         if key not in self._memory:
-            self._memory[key] = compute()
+            with torch.enable_grad():
+                self._memory[key] = compute()
         found: T = self._memory[key]
         return found
+
+
+@dataclass(frozen=True, eq=False)
+class Shared(Generic[M]):
+    """A module that several maps use, as a map may keep it: an attribute that holds it makes it no part of the map."""
+
+    module: M
+
+
+class SharedModules:
+    """What the maps of one feedback path share, by key; the path saves it once, and nothing trains it."""
+
+    def __init__(self) -> None:
+        self.modules: dict[str, nn.Module] = {}
+
+    def __call__(self, key: str, make: Callable[[], M]) -> Shared[M]:
+        """The module of that key, made by the first map that asks for it."""
+        if key not in self.modules:
+            self.modules[key] = make()
+        found: Any = self.modules[key]
+        return Shared(found)
 
 
 @dataclass(frozen=True)
@@ -58,6 +84,8 @@ class Ends:
         source_shape, target_shape: shapes of one sample at both ends.
         blocks: the blocks between target and source, in forward order: what the map inverts.
         make_twin: builds the twin of a block: ``make_twin(block, shape_in, shape_out, settings)``.
+        share: ``share(key, make)`` gives all maps of the path that ask for ``key`` (without dots) the same module, as
+            a :class:`Shared`. It is made once, saved once, and its weights, best registered as buffers, never train.
     """
 
     name: str
@@ -67,6 +95,7 @@ class Ends:
     target_shape: tuple[int, ...]
     blocks: tuple[Block, ...]
     make_twin: MakeTwin
+    share: SharedModules = field(default_factory=SharedModules)
 
 
 class FeedbackMap(nn.Module, abc.ABC):
@@ -78,6 +107,11 @@ class FeedbackMap(nn.Module, abc.ABC):
 
     linear_tail: bool = False
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "difference" in vars(cls) and "differences" not in vars(cls):
+            cls.differences = FeedbackMap.differences  # type: ignore[method-assign]  # what was inherited is another
+
     @abc.abstractmethod
     def forward(self, u: Tensor, at: At) -> Tensor:
         """g(u), like ``at.target.out``, for ``u`` like the source."""
@@ -88,10 +122,22 @@ class FeedbackMap(nn.Module, abc.ABC):
         moved: Tensor = self(u + d, at)
         return moved - at.memo((self, "g(u)"), lambda: self(u, at))
 
+    def differences(self, d: Tensor, at: At) -> Tensor:
+        """:meth:`difference` for several displacements of the same activation: (k, batch, ...) at both ends.
+
+        Override it where that is quicker in one call. A class that overrides only :meth:`difference` gets this one.
+        """
+        return torch.stack([self.difference(each, at) for each in d])
+
     def mirrored(self) -> dict[str, Tensor]:
         """The weights that correspond to forward weights, by the name of the parameter of the block that is inverted,
         each in the layout of that parameter; empty where nothing corresponds."""
         return {}
+
+    def weight_matrix(self) -> tuple[str, Tensor]:
+        """For a map that is one matrix (capability ``linear_map``): the name and the value of the parameter Q, (target
+        features, source features), with ``difference(d)`` = Q d on flattened samples."""
+        raise TypeError(f"{type(self).__name__} is not one matrix (capability linear_map)")
 
     def features(self, u: Tensor, at: At) -> Tensor:
         """The part of g before its linear tail."""
@@ -128,29 +174,36 @@ class Edge:
     """A wire from ``source`` to ``target`` with a map on it.
 
     ``source`` is a node, ``output``, ``error``, ``label``, or ``edge:NAME`` (a chain that starts at the label).
+    ``shared`` holds the modules that the maps of the path share, by key.
     """
 
     name: str
     source: str
     target: str
     map: FeedbackMap
+    shared: Mapping[str, nn.Module] = field(default_factory=dict)
 
 
 class Feedback(nn.Module):
     """The edges, in the order in which displacements flow, and what their maps share.
 
+    Attributes:
+        maps: by the names of their edges.
+        shared: the modules that several maps use (random features), by key. They are saved with the maps, and never
+            trained.
+
     Args:
-        edges: top first. Every edge has a name of its own.
-        shared: modules that several maps use (random features); they are saved with the maps.
+        edges: top first. Every edge has a name of its own. What their maps share comes with them.
     """
 
-    def __init__(self, edges: Sequence[Edge], shared: nn.Module | None = None) -> None:
+    def __init__(self, edges: Sequence[Edge]) -> None:
         super().__init__()
         self.edges = tuple(edges)
         self.maps = nn.ModuleDict({edge.name: edge.map for edge in edges})
         self._names = {edge.name: [f"{edge.name}.{name}" for name, _ in edge.map.named_parameters()] for edge in edges}
-        self.shared = shared
+        self.shared = nn.ModuleDict({key: each for edge in edges for key, each in edge.shared.items()})
         self.backend: Backend = AUTOGRAD
+        self._kept: tuple[Trace, dict[Any, Any]] | None = None
         if len(self.maps) != len(self.edges):
             raise SettingError("two feedback edges have the same name")
 
@@ -159,9 +212,29 @@ class Feedback(nn.Module):
         return next(edge for edge in self.edges if edge.name == name)
 
     def at(self, edge: Edge, trace: Trace, label: Tensor | None = None, memory: dict[Any, Any] | None = None) -> At:
-        """Where ``edge``'s map is evaluated on the clean pass."""
+        """Where ``edge``'s map is evaluated on the clean pass; edges with one ``memory`` share what they remember."""
         source = trace[edge.source] if edge.source == "output" or edge.source in trace.passes else None
         return At(source, trace[edge.target], label, memory)
+
+    def memory(self, trace: Trace) -> dict[Any, Any]:
+        """What edges share in a phase: empty, or what was remembered since the maps came to rest on ``trace``."""
+        return self._kept[1] if self._kept is not None and self._kept[0] is trace else {}
+
+    @contextmanager
+    def at_rest(self, trace: Trace) -> Iterator[None]:
+        """Phases in this block remember together what the maps make of ``trace``, until :meth:`moved` is called.
+
+        Only with a backend that can differentiate what was computed before a gradient was asked for.
+        """
+        self._kept = (trace, {}) if self.backend.one_graph else None
+        try:
+            yield
+        finally:
+            self._kept = None
+
+    def moved(self) -> None:
+        """Forget what the maps made of any trace. The engine calls it before each step of their weights."""
+        self._kept = None
 
     def displacements(
         self, trace: Trace, d_output: Tensor, label: Tensor | None = None, upto: str | None = None
@@ -171,7 +244,7 @@ class Feedback(nn.Module):
         Where several edges have one target, their displacements add.
         """
         found: dict[str, Tensor] = {trace.last: d_output}
-        memory: dict[Any, Any] = {}
+        memory = self.memory(trace)
         for edge in self._leading_to(upto, trace.last):
             at = self.at(edge, trace, label, memory)
             sent = edge.map.difference(found[at.source.name if at.source else edge.source], at)
@@ -181,6 +254,29 @@ class Feedback(nn.Module):
     def displacement(self, trace: Trace, d_output: Tensor, upto: str) -> Tensor:
         """d at node ``upto``, through the chain of edges from the output down to it."""
         return self.displacements(trace, d_output, upto=upto)[trace.last if upto == "output" else upto]
+
+    def arrivals(
+        self, trace: Trace, d_outputs: Sequence[Tensor], upto: Sequence[str], memory: dict[Any, Any] | None = None
+    ) -> list[Tensor]:
+        """:meth:`displacement` for several ``(d_output, upto)`` at once.
+
+        One walk down the edges: every map gets all displacements that have to pass it in one call.
+        """
+        paths = [self._leading_to(node, trace.last) for node in upto]
+        if not any(paths):
+            return list(d_outputs)
+        memory = self.memory(trace) if memory is None else memory
+        # Who goes furthest stands first: on a chain, those that go on are then a slice.
+        order = sorted(range(len(paths)), key=lambda i: -len(paths[i]))
+        found = {trace.last: _Stack(order, torch.stack([d_outputs[i] for i in order]))}
+        for edge in self.edges:
+            if going := [i for i in order if edge in paths[i]]:
+                at = self.at(edge, trace, memory=memory)
+                sent = edge.map.differences(found[at.source.name if at.source else edge.source].take(going), at)
+                met = found[edge.target].rows + sent if edge.target in found else sent
+                found[edge.target] = _Stack(going, met)
+        names = [trace.last if node == "output" else node for node in upto]
+        return [found[name].take([i])[0] for i, name in enumerate(names)]
 
     def _leading_to(self, upto: str | None, last: str) -> list[Edge]:
         if upto is None:
@@ -199,6 +295,20 @@ class Feedback(nn.Module):
         return [_of_edge(found, edge.name) for edge in edges]
 
 
+@dataclass(frozen=True)
+class _Stack:
+    """Displacements of one node: ``rows`` (k, batch, ...), those of the walks ``members``."""
+
+    members: list[int]
+    rows: Tensor
+
+    def take(self, wanted: list[int]) -> Tensor:
+        """The rows of some members, in their order; without a copy where they are the first ones."""
+        if self.members[: len(wanted)] == wanted:
+            return self.rows[: len(wanted)]
+        return torch.stack([self.rows[self.members.index(i)] for i in wanted])
+
+
 def _of_edge(gradients: dict[str, Tensor], edge: str) -> dict[str, Tensor]:
     prefix = f"{edge}."
     return {name.removeprefix(prefix): value for name, value in gradients.items() if name.startswith(prefix)}
@@ -214,12 +324,13 @@ def no_twins(layer: nn.Module, shape_in: tuple[int, ...], shape_out: tuple[int, 
 
 def connector(network: Network, make: Callable[[Ends], FeedbackMap], make_twin: MakeTwin = no_twins) -> Connect:
     """``connect(name, source, target) -> Edge``: what a feedback path uses to put maps on its wires."""
-    shapes = network.shapes
+    shapes, share = network.shapes, SharedModules()
 
     def connect(name: str, source: str, target: str) -> Edge:
         first, last = network.position(target) + 1, network.position(source) + 1
         blocks = tuple(network.block_of(node) for node in network.nodes[first:last])
         at = {**shapes, "output": shapes[network.nodes[-1].name]}
-        return Edge(name, source, target, make(Ends(name, source, target, at[source], at[target], blocks, make_twin)))
+        ends = Ends(name, source, target, at[source], at[target], blocks, make_twin, share)
+        return Edge(name, source, target, make(ends), share.modules)
 
     return connect

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Literal
 
@@ -25,12 +25,20 @@ class Learner(nn.Module, abc.ABC):
         trains: False for a learner that never changes the maps.
         mirrors_forward_optimizer: the maps use the optimiser settings of the forward weights.
         differentiates_forward: feedback-only passes need passes that can be differentiated.
+        solves: the maps are set to what :meth:`solve` finds; no optimiser steps them.
     """
 
     when: Literal["feedback", "after_forward", "data_free"] = "feedback"
     trains: bool = True
     mirrors_forward_optimizer: bool = False
     differentiates_forward: bool = False
+    solves: bool = False
+
+    def prepare(self, edges: Sequence[Edge]) -> None:
+        """Called when an engine is put together, on the maps as they will be trained.
+
+        Register buffers here whose shapes depend on them, such as sums over batches: checkpoints keep them.
+        """
 
     def noise(self, edge: Edge, trace: Trace, draw: Draw) -> Noise:
         """Everything random that :meth:`loss` uses for one edge on one batch."""
@@ -51,3 +59,19 @@ class Learner(nn.Module, abc.ABC):
         for edge, noise in zip(edges, noises, strict=True):
             found += feedback.gradients([edge], partial(self.loss, edge, trace, feedback, noise))
         return found
+
+    def statistics(
+        self, edges: Sequence[Edge], trace: Trace, feedback: Feedback, noises: Sequence[Noise]
+    ) -> list[dict[str, Tensor]]:
+        """For a learner that ``solves``: what it needs of one batch, for each edge, as means over its rows.
+
+        Changes nothing. The engine averages over processes before it calls :meth:`solve`.
+        """
+        raise TypeError(f"{type(self).__name__} says that it solves, and has no statistics")
+
+    def solve(self, edge: Edge, statistics: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """For a learner that ``solves``: new values of parameters of ``edge``'s map, by name.
+
+        May move the learner's own buffers. With nothing from earlier batches in them, the values minimise :meth:`loss`.
+        """
+        raise TypeError(f"{type(self).__name__} says that it solves, and has no solution")

@@ -39,6 +39,17 @@ class Group:
         listed = {id(p) for group in (optimizer.param_groups if optimizer else []) for p in group["params"]}
         self.trained = frozenset(name for name, p in self._parameters.items() if id(p) in listed)
 
+    def averaged(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
+        """``values``, averaged over processes."""
+        return self._mean(values) if self._mean else values
+
+    @torch.no_grad()
+    def assign(self, values: Mapping[str, Tensor]) -> None:
+        """Set the parameters that ``values`` (by ``member.parameter``) has and that are trained."""
+        for name, value in values.items():
+            if name in self.trained:
+                self._parameters[name].copy_(value)
+
     def step(self, gradients: Mapping[str, Tensor], names: Iterable[str] | None = None) -> None:
         """Step the parameters that ``gradients`` (by ``member.parameter``) has, of members ``names`` or of all.
 
@@ -50,7 +61,7 @@ class Group:
             chosen = {name: value for name, value in chosen.items() if name.split(".", 1)[0] in members}
         if not chosen or self.optimizer is None:
             return
-        for name, gradient in (self._mean(chosen) if self._mean else chosen).items():
+        for name, gradient in self.averaged(chosen).items():
             self._parameters[name].grad = gradient
         if self._clip is not None:
             torch.nn.utils.clip_grad_norm_([self._parameters[name] for name in chosen], self._clip)

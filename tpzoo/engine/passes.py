@@ -78,10 +78,12 @@ class Backend(Protocol):
     """How blocks and losses are differentiated.
 
     ``loss_gradients`` calls ``loss() -> (scalar, other tensors)`` once and returns the gradient of the scalar for the
-    named parameters of ``module``, and the other tensors, cut from the graph.
+    named parameters of ``module``, and the other tensors, cut from the graph. With ``one_graph`` it also sees what was
+    computed from the parameters before it was called.
     """
 
     name: str
+    one_graph: bool
 
     def run(self, block_name: str, block: Block, x: Tensor) -> Graph: ...
     def gradients(self, graphs: Sequence[tuple[Any, Tensor]]) -> dict[str, Tensor]: ...
@@ -166,6 +168,7 @@ class Autograd:
     """All blocks in one ``torch.autograd.grad`` call."""
 
     name = "autograd"
+    one_graph = True
 
     def run(self, block_name: str, block: Block, x: Tensor) -> AutogradGraph:
         return AutogradGraph(block_name, block, x)
@@ -234,6 +237,7 @@ class Functional:
     """Block by block through ``torch.func``: works under ``vmap``, where ``torch.autograd.grad`` does not."""
 
     name = "functional"
+    one_graph = False
 
     def run(self, block_name: str, block: Block, x: Tensor) -> FunctionalGraph:
         return FunctionalGraph(block_name, block, x)

@@ -47,9 +47,10 @@ class Rule(nn.Module, abc.ABC):
         trace = context.trace()
         if context.order == "feedback_first":
             context.train_feedback(trace)
-        with torch.no_grad():  # a displacement is a number, not a graph over the maps
-            displacements = self.displacements(trace, context.feedback, context.batch, context.draw)
-        gradients = self.gradients(trace, displacements)
-        if context.order == "targets_first":
-            context.train_feedback(trace)
+        with context.feedback.at_rest(trace):
+            with torch.no_grad():  # a displacement is a number, not a graph over the maps
+                displacements = self.displacements(trace, context.feedback, context.batch, context.draw)
+            gradients = self.gradients(trace, displacements)
+            if context.order == "targets_first":
+                context.train_feedback(trace)
         context.step("forward", gradients, displacements=displacements)

@@ -48,13 +48,16 @@ class SeedBatch:
         forward, backward: make the element-wise optimiser (SGD, Adam, RMSprop) of a list of stacked weights.
 
     Raises:
-        CompatibilityError: the rule has a training step of its own, or iterations differ by edge.
+        CompatibilityError: the rule has a training step of its own, the learner solves for the maps, or iterations
+            differ by edge.
     """
 
     def __init__(self, engines: Sequence[Engine], forward: MakeOptimizer, backward: MakeOptimizer) -> None:
         first = engines[0]
         if type(first.rule).train_step is not Rule.train_step:
             raise CompatibilityError(f"{type(first.rule).__name__} steps in its own way", "train its seeds one by one")
+        if first.learner.solves:
+            raise CompatibilityError(f"{type(first.learner).__name__} sets the maps", "train its seeds one by one")
         if first.iterations.by_edge is not None:
             raise CompatibilityError("a seed batch trains all edges together", "give one number of iterations")
         self._engines = list(engines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from tpzoo.engine.context import Context, Observe, Order
@@ -50,6 +51,9 @@ class Engine:
     streams: Streams
     iterations: Iterations = Iterations()
     share: Share | None = None
+
+    def __post_init__(self) -> None:
+        self.learner.prepare(self.feedback.edges)
 
     def batch(self, x: Tensor, y: Tensor) -> Batch:
         """A batch with this engine's loss and output strategy."""
@@ -98,14 +102,32 @@ class Engine:
                 self._feedback_step([edge], trace)
 
     def _feedback_step(self, edges: Sequence[Edge], trace: Trace) -> None:
-        found = self.learner.gradients(edges, trace, self.feedback, self.noises(edges, trace))
-        gradients = {
-            f"{edge.name}.{name}": value
-            for edge, of_edge in zip(edges, found, strict=True)
-            for name, value in of_edge.items()
-        }
+        noises = self.noises(edges, trace)
+        if self.learner.solves:
+            self._solve(edges, trace, noises)
+            return
+        gradients = _by_edge(edges, self.learner.gradients(edges, trace, self.feedback, noises))
+        self.feedback.moved()
         self.backward.step(gradients)
+
+    @torch.no_grad()
+    def _solve(self, edges: Sequence[Edge], trace: Trace, noises: Sequence[Noise]) -> None:
+        """Set the maps to what the learner finds."""
+        found = self.learner.statistics(edges, trace, self.feedback, noises)
+        means = self.backward.averaged(_by_edge(edges, found))
+        values = [
+            self.learner.solve(edge, {name: means[f"{edge.name}.{name}"] for name in of_edge})
+            for edge, of_edge in zip(edges, found, strict=True)
+        ]
+        self.feedback.moved()
+        self.backward.assign(_by_edge(edges, values))
 
     def noises(self, edges: Sequence[Edge], trace: Trace) -> list[Noise]:
         """The noise of each edge, from its own stream."""
         return [self.learner.noise(edge, trace, self.streams.draw(f"noise/{edge.name}", self.share)) for edge in edges]
+
+
+def _by_edge(edges: Sequence[Edge], values: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Every edge's tensors in one dict, by ``edge.name``."""
+    pairs = zip(edges, values, strict=True)
+    return {f"{edge.name}.{name}": value for edge, of_edge in pairs for name, value in of_edge.items()}

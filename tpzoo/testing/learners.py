@@ -86,6 +86,25 @@ def _compare(scene: Scene, edges: list[str], found: list[dict[str, Tensor]], pla
             )
 
 
+def solutions_minimise_the_loss(record: Record, stage: Stage) -> None:
+    """Where a learner solves, the first solution has no gradient of its loss: below 1e-9 of that before, in float64."""
+    for scene in scenes(record, stage):
+        learner, feedback, trace = scene.parts.learner, scene.parts.feedback, scene.trace
+        if not learner.solves:
+            skip("the learner does not solve: its maps are stepped")
+        learner.prepare(feedback.edges)
+        for edge, noise in zip(feedback.edges, scene.noises, strict=True):
+            before = Learner.gradients(learner, [edge], trace, feedback, [noise])[0]
+            with torch.no_grad():
+                found = learner.solve(edge, learner.statistics([edge], trace, feedback, [noise])[0])
+                weights = dict(edge.map.named_parameters())
+                for name, value in found.items():
+                    weights[name].copy_(value)
+            after = Learner.gradients(learner, [edge], trace, feedback, [noise])[0]
+            size, left = (max(float(each[name].norm()) for name in found) for each in (before, after))
+            require(left <= 1e-9 * size, f"the solution of '{edge.name}' has a gradient: {left:.2g} of {size:.2g}")
+
+
 def forward_weights_untouched(record: Record, stage: Stage) -> None:
     """Learning moves no weight and no buffer of the network; only the engine moves the maps."""
     for scene in scenes(record, stage):
@@ -196,6 +215,7 @@ def global_generator(record: Record, stage: Stage) -> None:
 
 CHECKS = (
     fast_equals_plain,
+    solutions_minimise_the_loss,
     forward_weights_untouched,
     buffers_untouched,
     noise_is_all_that_is_random,

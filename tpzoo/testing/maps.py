@@ -175,6 +175,26 @@ def linear_tail(record: Record, stage: Stage) -> None:
             require(alike(found[name], value, 1e-10), f"linear_gradient of {name} is not the gradient of linear")
 
 
+@if_provided("linear_map")
+def weight_matrix(record: Record, stage: Stage) -> None:
+    """``weight_matrix`` names a parameter Q, and ``difference(d)`` is Q d on flattened samples."""
+    for wire in wires(record, stage):
+        g, d = wire.edge.map, wire.displacement(1.0)
+        name, matrix = g.weight_matrix()
+        require(dict(g.named_parameters()).get(name) is matrix, f"'{name}' is not the parameter that it is said to be")
+        expected = (d.flatten(1) @ matrix.T).view_as(wire.trace[wire.edge.target].out)
+        require(alike(g.difference(d, wire.at), expected, 1e-10), f"difference on '{wire.edge.name}' is not Q d")
+
+
+def differences_are_difference(record: Record, stage: Stage) -> None:
+    """``differences`` of displacements (k, batch, ...) is ``difference`` of each, to 1e-12."""
+    for wire in wires(record, stage):
+        d = torch.stack([wire.displacement(size, seed) for seed, size in enumerate((0.01, 1.0, 0.1))])
+        found, expected = wire.edge.map.differences(d, wire.at), FeedbackMap.differences(wire.edge.map, d, wire.at)
+        like = found.shape == expected.shape and alike(found, expected, 1e-12)
+        require(like, f"differences on '{wire.edge.name}' are not those of one displacement after the other")
+
+
 def state_round_trip(record: Record, stage: Stage) -> None:
     """Another map, built from another seed, does the same once it has the first one's state."""
     for cast, network in networks(record, stage, torch.float64):
@@ -221,6 +241,8 @@ CHECKS = (
     float32_accuracy,
     parameters_are_its_own,
     linear_tail,
+    weight_matrix,
+    differences_are_difference,
     state_round_trip,
     calls_change_nothing,
     capturable,

@@ -49,3 +49,44 @@ def test_displacements_add_where_edges_meet(trace: Trace) -> None:
     skip = Feedback([edges["skip"]]).displacements(trace, d)
     torch.testing.assert_close(both["fc1"], chain["fc1"] + skip["fc1"], rtol=1e-12, atol=1e-14)
     assert both["fc1"].abs().min() > 0 and not torch.equal(chain["fc1"], skip["fc1"])
+
+
+def test_displacements_that_walk_together_arrive_as_they_would_alone(trace: Trace) -> None:
+    """Edges that meet, walks of different length in any order, two of the same length, and one that goes nowhere."""
+    maps = {"near": Square(3, 5), "far": Square(5, 6), "skip": Square(3, 6)}
+    ends = {"near": ("output", "fc2"), "far": ("fc2", "fc1"), "skip": ("output", "fc1")}
+    feedback = Feedback([Edge(name, *ends[name], made) for name, made in maps.items()])
+    upto = ["fc2", "output", "fc1", "fc3", "fc1"]
+    changes = [torch.full((7, 3), 0.1 * (i + 1), dtype=torch.float64) for i in range(len(upto))]
+    found = feedback.arrivals(trace, changes, upto)
+    for d, node, arrived in zip(changes, upto, found, strict=True):
+        torch.testing.assert_close(arrived, feedback.displacement(trace, d, node), rtol=1e-12, atol=1e-14)
+
+
+def test_a_map_that_overrides_its_difference_alone_does_not_inherit_differences_of_another(trace: Trace) -> None:
+    class Parent(Square):
+        def differences(self, d: Tensor, at: At) -> Tensor:
+            return torch.zeros(len(d), 7, 5, dtype=d.dtype)
+
+    class Child(Parent):
+        def difference(self, d: Tensor, at: At) -> Tensor:
+            return 2 * super().difference(d, at)
+
+    edge = Edge("fc3", "fc3", "fc2", Child(3, 5))
+    d, at = torch.ones(2, 7, 3, dtype=torch.float64), Feedback([edge]).at(edge, trace)
+    assert torch.equal(edge.map.differences(d, at)[1], edge.map.difference(d[1], at))
+
+
+def test_maps_at_rest_remember_until_they_move(trace: Trace) -> None:
+    edge = Edge("fc3", "fc3", "fc2", Square(3, 5))
+    feedback = Feedback([edge])
+    d = torch.full((7, 3), 0.3, dtype=torch.float64)
+    with feedback.at_rest(trace), torch.no_grad():
+        first = feedback.displacements(trace, d)["fc2"]
+        edge.map.matrix.weight.mul_(2)  # type: ignore[operator]
+        stale = feedback.displacements(trace, d)["fc2"]
+        feedback.moved()
+        fresh = feedback.displacements(trace, d)["fc2"]
+        other = Feedback([edge]).displacements(trace, d)["fc2"]
+    assert torch.equal(fresh, other) and not torch.allclose(stale, fresh) and not torch.allclose(first, fresh)
+    assert feedback.memory(trace) == {}

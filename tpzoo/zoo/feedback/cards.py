@@ -58,6 +58,36 @@ class MirrorSettings:
     )
 
 
+RECURRENT_HELP = "show the map the clean activation at its target, beside what is sent to it"
+BYPASS_HELP = "the map from the output to the last hidden block is a single layer (as published), never recurrent"
+
+
+@dataclass(frozen=True)
+class RandomHiddenSettings:
+    """Settings of map ``random_hidden``."""
+
+    width: int = setting(1024, minimum=1, help="number of random features")
+    hidden_activation: str = setting("tanh", choices=ACTIVATION_NAMES, help="nonlinearity of the random features")
+    activation: str = setting("tanh", choices=ACTIVATION_NAMES, help="nonlinearity after the trained matrix")
+    recurrent: bool = setting(False, help=RECURRENT_HELP)
+    bypass_last: bool = setting(True, help=BYPASS_HELP)
+    init: str = setting("xavier_normal", choices=INITIALISATION_NAMES, help="of the trained matrix; 'torch' is its own")
+    max_weights: int = setting(MAX_WEIGHTS, minimum=1, help=MAX_WEIGHTS_HELP)
+
+
+@dataclass(frozen=True)
+class MlpMapSettings:
+    """Settings of map ``mlp``."""
+
+    hidden: tuple[int, ...] = setting((100,), minimum=1, help="width of every hidden layer of the map")
+    hidden_activation: str = setting("tanh", choices=ACTIVATION_NAMES, help="nonlinearity of its hidden layers")
+    activation: str = setting("tanh", choices=ACTIVATION_NAMES, help="nonlinearity of its last layer")
+    recurrent: bool = setting(False, help=RECURRENT_HELP)
+    bypass_last: bool = setting(True, help=BYPASS_HELP)
+    init: str = setting("xavier_normal", choices=INITIALISATION_NAMES, help="initialisation; 'torch' is its own")
+    max_weights: int = setting(MAX_WEIGHTS, minimum=1, help=MAX_WEIGHTS_HELP)
+
+
 @hookimpl
 def tpzoo_feedback_paths() -> Iterator[FeedbackPath]:
     """Yield the built-in feedback paths."""
@@ -107,7 +137,7 @@ def tpzoo_feedback_maps() -> Iterator[MapForm]:
         config=LinearSettings,
         build="tpzoo.zoo.feedback.linear:LinearMap",
         paper=MEULEMANS_2020,
-        provides=("linear_tail",),
+        provides=("linear_tail", "linear_map"),
     )
     yield MapForm(
         name="mirror",
@@ -116,4 +146,20 @@ def tpzoo_feedback_maps() -> Iterator[MapForm]:
         build="tpzoo.zoo.feedback.mirror:MirrorMap",
         paper=ERNOULT_2022,
         requires=("one_block_edges",),
+    )
+    yield MapForm(
+        name="random_hidden",
+        summary="a fixed layer of random features that all edges share, and a trained layer on each",
+        config=RandomHiddenSettings,
+        build="tpzoo.zoo.feedback.random_hidden:build",
+        paper=MEULEMANS_2020,
+        smallest={"width": 8},
+    )
+    yield MapForm(
+        name="mlp",
+        summary="a multilayer perceptron",
+        config=MlpMapSettings,
+        build="tpzoo.zoo.feedback.mlp:build",
+        paper=MEULEMANS_2020,
+        smallest={"hidden": (5,)},
     )

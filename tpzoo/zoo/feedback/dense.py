@@ -28,7 +28,13 @@ class DenseMap(FeedbackMap):
         return self.nonlinearity(self.dense(u.flatten(1))).view(-1, *at.target.out.shape[1:])
 
     def difference(self, d: Tensor, at: At) -> Tensor:
+        return self._sent(d.unsqueeze(0), at).squeeze(0)
+
+    def differences(self, d: Tensor, at: At) -> Tensor:
+        return self._sent(d, at)
+
+    def _sent(self, d: Tensor, at: At) -> Tensor:
         """s(a + Q d) - s(a), with a = Q u + b kept for the phase and Q d taken before the nonlinearity."""
         a = at.memo((self, "Qu + b"), lambda: self.dense(source_activation(at).flatten(1)))
-        moved = F.linear(d.flatten(1), self.dense.weight)
-        return self.nonlinearity.difference(a, moved).view(-1, *at.target.out.shape[1:])
+        moved = F.linear(d.flatten(2), self.dense.weight)  # (k, batch, target features)
+        return self.nonlinearity.difference(a, moved).view(*d.shape[:2], *at.target.out.shape[1:])

@@ -33,12 +33,18 @@ class LinearMap(FeedbackMap):
     def mirrored(self) -> dict[str, Tensor]:
         return {self._inverted: self.matrix.weight.T} if self._inverted else {}
 
+    def weight_matrix(self) -> tuple[str, Tensor]:
+        return "matrix.weight", self.matrix.weight
+
     def forward(self, u: Tensor, at: At) -> Tensor:
         return self.linear(self.features(u, at), at)
 
     def difference(self, d: Tensor, at: At) -> Tensor:
         """Q d: nothing is subtracted."""
         return F.linear(d.flatten(1), self.matrix.weight).view(-1, *at.target.out.shape[1:])
+
+    def differences(self, d: Tensor, at: At) -> Tensor:
+        return F.linear(d.flatten(2), self.matrix.weight).view(*d.shape[:2], *at.target.out.shape[1:])
 
     def features(self, u: Tensor, at: At) -> Tensor:
         return u.flatten(1)

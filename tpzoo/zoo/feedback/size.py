@@ -15,7 +15,16 @@ def matrix_shape(ends: Ends, max_weights: int) -> tuple[int, int]:
         SettingError: it would hold more than ``max_weights`` weights. The message names the edge and its size.
     """
     n_source, n_target = math.prod(ends.source_shape), math.prod(ends.target_shape)
-    weights = n_source * n_target
+    refuse_above(max_weights, n_source * n_target, ends)
+    return n_source, n_target
+
+
+def refuse_above(max_weights: int, weights: int, ends: Ends) -> None:
+    """Refuse a matrix of more than ``max_weights`` weights on the edge between ``ends``.
+
+    Raises:
+        SettingError: it is larger. The message names the edge and its size.
+    """
     if weights > max_weights:
         what = (
             f"feedback edge '{ends.name}' from '{ends.source}' {ends.source_shape} to '{ends.target}'"
@@ -24,4 +33,3 @@ def matrix_shape(ends: Ends, max_weights: int) -> tuple[int, int]:
         )
         mend = "use feedback=layerwise feedback.map=mirror, or feedback=tied, or raise feedback.map.max_weights"
         raise SettingError(what, mend)
-    return n_source, n_target

@@ -39,6 +39,17 @@ class LdrlSettings:
     )
 
 
+@dataclass(frozen=True)
+class RidgeSettings:
+    """Settings of ``ridge``."""
+
+    sigma: PerName[float] = per_edge(0.1, above=0, help="standard deviation of the noise on the activation")
+    damping: PerName[float] = per_edge(0.01, above=0, help="lambda in J^T (J J^T + lambda I)^-1")
+    decay: float = setting(
+        0.9, minimum=0, maximum=1, help="what is left of the sums at the next batch; 1: all batches count alike"
+    )
+
+
 @hookimpl
 def tpzoo_learners() -> Iterator[FeedbackLearner]:
     """Yield the built-in learners."""
@@ -57,6 +68,14 @@ def tpzoo_learners() -> Iterator[FeedbackLearner]:
         build="tpzoo.zoo.learners.drl:DRL",
         paper=MEULEMANS_2020,
         requires=("maps",),
+    )
+    yield FeedbackLearner(
+        name="ridge",
+        summary="the drl of linear maps solved in closed form from sums over batches; not the published schedule",
+        config=RidgeSettings,
+        build="tpzoo.zoo.learners.ridge:Ridge",
+        paper=MEULEMANS_2020,
+        requires=("maps", "linear_map"),
     )
     yield FeedbackLearner(
         name="ldrl",

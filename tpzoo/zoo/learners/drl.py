@@ -38,22 +38,23 @@ class DRL(Learner):
     def gradients(
         self, edges: Sequence[Edge], trace: Trace, feedback: Feedback, noises: Sequence[Noise]
     ) -> list[dict[str, Tensor]]:
-        """One stacked noise pass and one gradient call for all edges.
+        """One stacked noise pass up, one stacked walk down and one gradient call for all edges.
 
         What arrives at an edge's source is a constant of its loss, so that the sum of the losses has, in every map, the
-        gradient of that map's own loss.
+        gradient of that map's own loss. Maps are evaluated once at the clean activation, for the walk and the losses.
         """
         starts = [(trace[edge.target].out + noise[0], edge.target) for edge, noise in zip(edges, noises, strict=True)]
-        pushed = trace.network.push_together(starts, "output")
-        with torch.no_grad():
-            arrived = [
-                feedback.displacement(trace, each.out - trace.output, edge.source)
-                for edge, each in zip(edges, pushed, strict=True)
-            ]
+        changes = [each.out - trace.output for each in trace.network.push_together(starts, "output")]
 
         def total() -> Tensor:
-            sent = [edge.map.difference(d, feedback.at(edge, trace)) for edge, d in zip(edges, arrived, strict=True)]
-            return torch.stack([self._loss(*each) for each in zip(edges, sent, noises, strict=True)]).sum()
+            memory = feedback.memory(trace)
+            with torch.no_grad():
+                arrived = feedback.arrivals(trace, changes, [edge.source for edge in edges], memory)
+            losses = []
+            for edge, d, noise in zip(edges, arrived, noises, strict=True):
+                sent = edge.map.difference(d, feedback.at(edge, trace, memory=memory))
+                losses.append(self._loss(edge, sent, noise))
+            return torch.stack(losses).sum()
 
         return feedback.gradients(edges, total)
 
