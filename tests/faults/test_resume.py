@@ -49,6 +49,8 @@ METHODS = {
     "timm": (*DIRECT, "optimizer.forward=timm", "optimizer.forward.schedule=timm"),
     "augmentation": (*DIRECT, "data.flip=true", "data.crop=1"),
     "probes": (*LAYERWISE, "probes.bp_angle.every=2", "probes.reconstruction.every=3"),
+    "random_hidden": (*DIRECT, "feedback.map=random_hidden", "feedback.map.width=7", "feedback.map.recurrent=true"),
+    "ridge": (*DIRECT, "learner=ridge", "feedback_training.iterations=2"),
     "float64": (*LAYERWISE, "precision=float64", "optimizer.feedback=rmsprop"),
 }
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tpzoo.engine.feedback import Ends, FeedbackMap, no_twins
 from tpzoo.errors import CompatibilityError, SettingError, UnknownComponentError
-from tpzoo.zoo.feedback.cards import DenseSettings, LinearSettings, MirrorSettings
+from tpzoo.zoo.feedback import mlp, random_hidden
+from tpzoo.zoo.feedback.cards import (
+    DenseSettings,
+    LinearSettings,
+    MirrorSettings,
+    MlpMapSettings,
+    RandomHiddenSettings,
+)
 from tpzoo.zoo.feedback.dense import DenseMap
 from tpzoo.zoo.feedback.linear import LinearMap
 from tpzoo.zoo.feedback.mirror import MirrorMap
@@ -39,6 +47,19 @@ def test_the_limit_itself_is_allowed(form: Callable[..., FeedbackMap], settings:
     assert max(p.numel() for p in made.parameters()) == 240
     with pytest.raises(SettingError, match="240 weights"):
         form(settings(max_weights=239), ends((10,), (2, 3, 4)))
+
+
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_the_largest_matrix_of_maps_with_a_hidden_layer_counts(recurrent: bool) -> None:
+    """24 units below 10: Q is 24 x (7 + 24) with random features, the mlp's layers 7 x (10 + 24) and 24 x 7."""
+    wire = ends((10,), (2, 3, 4), blocks=(object(), object()))
+    sizes = {random_hidden: 24 * (7 + 24 * recurrent), mlp: max(7 * (10 + 24 * recurrent), 24 * 7)}
+    settings = {random_hidden: partial(RandomHiddenSettings, width=7), mlp: partial(MlpMapSettings, hidden=(7,))}
+    for form, size in sizes.items():
+        made = form.build(settings[form](recurrent=recurrent, max_weights=size), wire)
+        assert max(p.numel() for p in made.parameters()) == size
+        with pytest.raises(SettingError, match=f"{size} weights"):
+            form.build(settings[form](recurrent=recurrent, max_weights=size - 1), wire)
 
 
 def test_a_missing_twin_is_named_with_what_would_work() -> None:
