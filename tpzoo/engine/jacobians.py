@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -132,8 +133,14 @@ def output_change(network: Network, x: Tensor, change: Mapping[str, Tensor]) -> 
         return found
 
     x = x.detach().double()
-    found: Tensor = torch.func.jvp(output, (weights,), (tangents,))[1]
-    return found
+    made: Any = torch.func.vjp(output, weights)
+    out, pull = made  # forward mode would give the same, but loads the compiler
+
+    def along(cotangent: Tensor) -> Tensor:
+        pulled = pull(cotangent)[0]
+        return torch.stack([(pulled[name] * tangents[name]).sum() for name in weights]).sum()
+
+    return torch.func.grad(along)(torch.zeros_like(out))
 
 
 class _Connected(nn.Module):
