@@ -6,8 +6,9 @@ J is the Jacobian of the output for all hidden blocks side by side, (n_L, sum n_
 of unit displacements of the output, (sum n_i, n_L): the weights of linear direct maps, for others the Jacobian of
 d -> displacements, by central differences. The ratio is 1 where Q = J^T M for some M.
 
-``space`` says what J is taken for: ``pre``, pre-activations, as in the paper's measure (where a block exposes none, its
-activation), or ``out``, activations, which is where the displacements of this package are.
+``space`` says what J is taken for: ``pre``, pre-activations, as in the paper's measure (the activation where a block
+exposes none, or one of another shape, before a pool), or ``out``, activations, where the displacements of this package
+are.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class ConditionTwo(Probe):
         jacobians, found = output_jacobians(trace), []
         for node in hidden(trace):
             jacobian, made = jacobians[node], trace[node]
-            if self._space == "pre" and made.pre is not None:
+            if self._space == "pre" and made.pre is not None and made.pre.shape == made.out.shape:
                 jacobian = made.vjp_batched(jacobian.transpose(0, 1), at="pre").transpose(0, 1)
             found.append(jacobian.flatten(2))
         return torch.cat(found, 2).double()

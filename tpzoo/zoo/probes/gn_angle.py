@@ -1,9 +1,9 @@
 """The angle between the update of every block and the damped Gauss-Newton step of its own parameters.
 
-Meulemans et al. 2020: with J = dvec(h_L)/d[W_l, b_l] of the whole batch (batch n_L rows) and e = dloss/dh_L, the step is
-J^T (J J^T + damping I)^-1 vec(e); for damping 0, pinv(J) vec(e), where singular values of J below the square root of
-(batch n_L) eps of the largest count as zero. Weights and biases are one vector. The cost is that of a square matrix of
-batch n_L rows: its eigenvalues for damping 0, its Cholesky factor otherwise.
+Meulemans et al. 2020: with J = dvec(h_L)/d[W_l, b_l] of the whole batch (batch n_L rows) and e = dloss/dh_L the step
+is J^T (J J^T + damping I)^-1 vec(e); for damping 0, pinv(J) vec(e), with the rank threshold of ``null_space_ratio``.
+Weights and biases are one vector. The cost is that of a square matrix of batch n_L rows: its eigenvalues for damping 0,
+its Cholesky factor otherwise.
 """
 
 from __future__ import annotations

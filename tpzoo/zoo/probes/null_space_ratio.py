@@ -4,8 +4,8 @@ Meulemans et al. 2020, figure 2: with J = dvec(h_L)/dvec(W_l) of the whole batch
 |N N^T x| / |x|, N being a basis of the null space. It is taken from the row space instead, as |x - P x| / |x| with
 P = J^T (J J^T)^+ J, so that no basis of n x n parameters is needed; x - P x is formed, never 1 - |P x|^2 / |x|^2.
 
-The rank threshold is that of J J^T: eigenvalues below (batch n_L) eps of the largest count as zero, eps being that of
-the run's precision. Directions of J whose singular value is below the square root of that count as null space.
+The rank threshold: singular values of J below n eps of the largest count as zero, with n = batch n_L and eps of the
+run's precision; in float64 those below sqrt(n eps), because J J^T squares them. Their directions count as null space.
 """
 
 from __future__ import annotations

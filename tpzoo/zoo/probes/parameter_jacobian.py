@@ -38,9 +38,14 @@ class ParameterJacobian(ABC):
         """J^T rows, for ``rows`` (batch n_L,)."""
 
     def pseudo_inverse_of_gram(self) -> Tensor:
-        """(J J^T)^+. Eigenvalues below (batch n_L) eps of the largest count as zero, eps being that of the pass."""
+        """(J J^T)^+.
+
+        Singular values of J below n eps of the largest count as zero, where n = batch n_L and eps is that of the run's
+        precision; in float64 those below sqrt(n eps), because J J^T squares them and is float64 itself.
+        """
         gram = self.gram()
-        return torch.linalg.pinv(gram, hermitian=True, rtol=len(gram) * self.eps)
+        rtol = max((len(gram) * self.eps) ** 2, len(gram) * torch.finfo(gram.dtype).eps)
+        return torch.linalg.pinv(gram, hermitian=True, rtol=rtol)
 
 
 def parameter_jacobian(trace: Trace, names: Sequence[str], max_entries: int) -> ParameterJacobian:
