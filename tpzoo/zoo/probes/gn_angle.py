@@ -17,7 +17,7 @@ from tpzoo.zoo.probes.updates import flat, names_by_block
 
 
 class GaussNewtonAngle(Probe):
-    """Degrees by block; a block that is not trained is left out.
+    """Degrees by block; a block that is not trained is left out. NaN where the update or the step is zero.
 
     Raises:
         SettingError: a block couples samples (batch norm), or the matrices would be larger than ``max_entries``.

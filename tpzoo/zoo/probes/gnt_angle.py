@@ -17,7 +17,7 @@ from tpzoo.zoo.probes.cards import GntAngleSettings
 
 
 class GntAngle(Probe):
-    """Degrees by hidden block; a block that is not trained is left out.
+    """Degrees by hidden block; a block that is not trained is left out. NaN where one of the updates is zero.
 
     Raises:
         SettingError: a block above the first couples samples (batch norm).
