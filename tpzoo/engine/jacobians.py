@@ -36,7 +36,7 @@ def _sweep(trace: Trace, nodes: list[str]) -> dict[str, Tensor]:
     found = {trace.last: rows}
     for lower, upper in zip(nodes[-2::-1], nodes[:0:-1], strict=True):
         found[lower] = trace[upper].vjp_batched(found[upper])
-    return {node: rows.transpose(0, 1) for node, rows in found.items()}
+    return {node: found[node].transpose(0, 1) for node in nodes}
 
 
 def require_row_independent(trace: Trace, nodes: list[str]) -> None:
