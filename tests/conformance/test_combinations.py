@@ -15,7 +15,8 @@ from tpzoo.plugin.matrix import legal_combinations
 from tpzoo.plugin.records import Record
 from tpzoo.runner.build import Built, build
 
-RULES = ("bp", "tp", "dtp")
+RULES = ("bp", "tp", "dtp", "gauss_newton")
+WITHOUT_FEEDBACK = {"bp", "gauss_newton"}
 AXES = ("architecture", "feedback", "map", "learner", "rule", "output", "loss")
 Combination = dict[str, str]
 
@@ -100,7 +101,7 @@ def test_what_the_catalogue_allows_is_what_can_work() -> None:
     assert with_maps <= found
     assert {("tied", "none", rule) for rule in RULES} <= found
     assert {(f, le) for f, le, _ in found if f == "none"} == {("none", "none")}
-    assert {rule for f, _, rule in found if f == "none"} == {"bp"}
+    assert {rule for f, _, rule in found if f == "none"} == WITHOUT_FEEDBACK
     assert not [each for each in found if each[0] == "tied" and each[1] != "none"]
 
 

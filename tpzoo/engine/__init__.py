@@ -20,6 +20,14 @@ from tpzoo.engine.feedback import (
 )
 from tpzoo.engine.images import Augment, Normalise
 from tpzoo.engine.initialise import initialise
+from tpzoo.engine.jacobians import (
+    damped_solve,
+    dense_parameters,
+    gauss_newton_displacement,
+    output_change,
+    output_jacobians,
+    require_row_independent,
+)
 from tpzoo.engine.learner import Learner, Noise
 from tpzoo.engine.logger import Logger, LogRecord, RunInfo
 from tpzoo.engine.network import Network, Node, Trace
@@ -85,11 +93,17 @@ __all__ = [
     "activation",
     "angle",
     "connector",
+    "damped_solve",
     "data_folder",
+    "dense_parameters",
+    "gauss_newton_displacement",
     "hold_out",
     "initialise",
     "inner",
     "layer_shapes",
+    "output_change",
+    "output_jacobians",
+    "require_row_independent",
     "run_layer",
     "source_activation",
 ]

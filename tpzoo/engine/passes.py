@@ -31,6 +31,7 @@ class Graph(Protocol):
     def vjp(self, cotangent: Tensor, at: Place) -> Tensor: ...
     def vjp_batched(self, cotangents: Tensor, at: Place) -> Tensor: ...
     def parameter_gradients(self, cotangent: Tensor) -> dict[str, Tensor]: ...
+    def parameter_gradients_batched(self, cotangents: Tensor) -> dict[str, Tensor]: ...
 
 
 class Pass:
@@ -67,6 +68,10 @@ class Pass:
     def parameter_gradients(self, cotangent: Tensor) -> dict[str, Tensor]:
         """The gradient of <out, cotangent> for every parameter of the block, by ``block.parameter``."""
         return self._differentiable().parameter_gradients(cotangent)
+
+    def parameter_gradients_batched(self, cotangents: Tensor) -> dict[str, Tensor]:
+        """:meth:`parameter_gradients` for ``cotangents`` (k, batch, ...): (k, *parameter) by ``block.parameter``."""
+        return self._differentiable().parameter_gradients_batched(cotangents)
 
     def _differentiable(self) -> Graph:
         if self.graph is None:
@@ -163,6 +168,10 @@ class AutogradGraph:
     def parameter_gradients(self, cotangent: Tensor) -> dict[str, Tensor]:
         return AUTOGRAD.gradients([(self, cotangent)])
 
+    def parameter_gradients_batched(self, cotangents: Tensor) -> dict[str, Tensor]:
+        out = self.activity.out
+        return _grad([out], self.parameters, [cotangents], batched=True) if out.requires_grad else {}
+
 
 class Autograd:
     """All blocks in one ``torch.autograd.grad`` call."""
@@ -188,13 +197,22 @@ class Autograd:
 
 
 def _grad(
-    outputs: Sequence[Tensor], parameters: Mapping[str, Tensor], cotangents: Sequence[Tensor] | None
+    outputs: Sequence[Tensor],
+    parameters: Mapping[str, Tensor],
+    cotangents: Sequence[Tensor] | None,
+    batched: bool = False,
 ) -> dict[str, Tensor]:
     if not outputs or not parameters:
         return {}
     # A parameter that cancels (a bias in a difference) has the gradient zero, as by subtraction and as by torch.func.
     found = torch.autograd.grad(
-        outputs, list(parameters.values()), cotangents, retain_graph=True, allow_unused=True, materialize_grads=True
+        outputs,
+        list(parameters.values()),
+        cotangents,
+        retain_graph=True,
+        is_grads_batched=batched,
+        allow_unused=True,
+        materialize_grads=True,
     )
     return dict(zip(parameters, found, strict=True))
 
@@ -231,6 +249,10 @@ class FunctionalGraph:
 
     def parameter_gradients(self, cotangent: Tensor) -> dict[str, Tensor]:
         return {f"{self.block_name}.{name}": gradient for name, gradient in self._vjp(cotangent)[1].items()}
+
+    def parameter_gradients_batched(self, cotangents: Tensor) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = torch.func.vmap(self.parameter_gradients)(cotangents)
+        return found
 
 
 class Functional:

@@ -197,7 +197,9 @@ class Schedule(Record):
 class OptimizerSettings:
     """What every optimiser can be set to. Names are blocks (forward) or edges (feedback)."""
 
-    lr: PerName[float] = per_block(1e-3, above=0, help="learning rate")
+    lr: PerName[float] = per_block(
+        1e-3, minimum=0, help="learning rate; 0: updates are computed, and measured, but nothing moves"
+    )
     divide_by_step_size: bool = setting(False, help="forward only: the rate used is lr / output.step_size")
     weight_decay: PerName[float] = per_block(0.0, minimum=0, help="weight decay")
     train: str | tuple[str, ...] = setting("*", help="which blocks or edges learn: a glob pattern or a list of them")

@@ -74,7 +74,7 @@ class Casting:
             if map_record is not None and own is None:
                 continue
             cast = Cast(map=map_record or own, **parts)
-            if _fits(cast):
+            if _fits(cast, record):
                 yield cast
 
     def casts_by_path(self, record: Record) -> list[Cast]:
@@ -120,12 +120,13 @@ def settings_of(record: Record, values: Mapping[str, Any], catalogue: Catalogue)
     return dataclasses.replace(plain, **wrapped)
 
 
-def _fits(cast: Cast) -> bool:
-    """Whether everything that one of them requires is provided by another."""
+def _fits(cast: Cast, record: Record) -> bool:
+    """Whether everything that one of them requires, or ``record`` beside them, is provided by another."""
     records = [DATA, *(getattr(cast, field.name) for field in dataclasses.fields(cast))]
-    chosen = [record for record in records if record is not None]
+    chosen = [each for each in records if each is not None]
+    chosen += [] if record in chosen else [record]
     return all(
-        any(capability in provided(other) for other in chosen if other is not record)
-        for record in chosen
-        for capability in required(record)
+        any(capability in provided(other) for other in chosen if other is not each)
+        for each in chosen
+        for capability in required(each)
     )

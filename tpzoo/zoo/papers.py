@@ -30,6 +30,14 @@ MEULEMANS_2020 = Paper(
     "NeurIPS",
     "https://arxiv.org/abs/2006.14331",
 )
+MEULEMANS_2021 = Paper(
+    "Credit Assignment in Neural Networks through Deep Feedback Control",
+    "Alexander Meulemans, Matilde Tristany Farinha, Javier Garcia Ordonez, Pau Vilimelis Aceituno, Joao Sacramento, "
+    "Benjamin F. Grewe",
+    2021,
+    "NeurIPS",
+    "https://arxiv.org/abs/2106.07887",
+)
 SHIBUYA_2023 = Paper(
     "Fixed-Weight Difference Target Propagation",
     "Tatsukichi Shibuya, Nakamasa Inoue, Rei Kawakami, Ikuro Sato",

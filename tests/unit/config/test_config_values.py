@@ -84,7 +84,7 @@ REFUSED = [
     ("optimizer.forward.betas=[0.5, 1]", "must be below 1, got 1.0"),
     ("optimizer.forward.lr=x", "expected a number, a list of them, or {pattern: value}, got 'x'."),
     ("optimizer.forward.lr={fc1: x}", "expected a number, got 'x'."),
-    ("optimizer.forward.lr=[1, 0]", "must be above 0, got 0.0"),
+    ("optimizer.forward.lr=[1, -1]", "must be at least 0, got -1.0"),
     ("optimizer.forward=", "expected one optimizer by name"),
     ("optimizer=adam", "expected a mapping with any of forward, feedback"),
     ("probes=3", "expected a mapping from probe to its settings"),
@@ -180,7 +180,7 @@ def test_an_annotation_that_a_config_cannot_hold_is_the_plugins_error(catalogue:
 def test_settings_in_words(catalogue: Catalogue) -> None:
     rows = {row.name: row for row in settings_table(catalogue.find("optimizer", "adam").record)}
     lr, schedule = rows["lr"], rows["schedule"]
-    assert (lr.type, lr.default, lr.limits) == ("a number, a list of them, or {pattern: value}", 1e-3, "above 0")
+    assert (lr.type, lr.default, lr.limits) == ("a number, a list of them, or {pattern: value}", 1e-3, "at least 0")
     assert (schedule.type, schedule.default) == ("one schedule", "constant")
     assert {row.name: row.limits for row in settings_table(Experiment)}["feedback_training.order"].startswith("one of ")
     assert settings_table(catalogue.find("rule", "bp").record) == []

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from tpzoo import Probe, Snapshot, angle
 from tpzoo.zoo.probes.cards import AngleSettings
+from tpzoo.zoo.probes.updates import vectors_by_block
 
 
 class BackpropAngle(Probe):
@@ -23,17 +23,15 @@ class BackpropAngle(Probe):
         self._biases = settings.biases
 
     def measure(self, snapshot: Snapshot) -> dict[str, Tensor]:
-        reference = snapshot.backprop()
-        found = {}
-        for suffix, biases in [("", False), ("/bias", True)][: 2 if self._biases else 1]:
-            ours, theirs = (_by_block(each, biases) for each in (snapshot.gradients, reference))
-            found.update({f"{block}{suffix}": angle(ours[block], theirs[block]) for block in theirs if block in ours})
-        return found
+        return angles_by_block(snapshot.gradients, snapshot.backprop(), self._biases)
 
 
-def _by_block(gradients: Mapping[str, Tensor], biases: bool) -> dict[str, Tensor]:
-    parts: dict[str, list[Tensor]] = {}
-    for name in sorted(gradients):
-        if name.endswith("bias") == biases:
-            parts.setdefault(name.split(".", 1)[0], []).append(gradients[name].flatten())
-    return {block: torch.cat(tensors) for block, tensors in parts.items()}
+def angles_by_block(
+    updates: Mapping[str, Tensor], reference: Mapping[str, Tensor], biases: bool = False
+) -> dict[str, Tensor]:
+    """The angle of the weights of every block that both have, by ``block``; of biases too, by ``block/bias``."""
+    found = {}
+    for suffix, of_biases in [("", False), ("/bias", True)][: 2 if biases else 1]:
+        ours, theirs = (vectors_by_block(each, of_biases) for each in (updates, reference))
+        found.update({f"{block}{suffix}": angle(ours[block], theirs[block]) for block in theirs if block in ours})
+    return found

@@ -3,8 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tpzoo import MetricProbe, ProbeSettings, hookimpl, setting
-from tpzoo.zoo.papers import ERNOULT_2022, MEULEMANS_2020
+from tpzoo import MetricProbe, PerName, ProbeSettings, hookimpl, per_block, setting
+from tpzoo.zoo.papers import ERNOULT_2022, MEULEMANS_2020, MEULEMANS_2021
+
+DAMPING = "lambda; 0: the pseudo-inverse"
+MAX_ENTRIES = 100_000_000  # 800 MB in float64
+MAX_ENTRIES_HELP = "refuse a matrix of more entries than this: (batch outputs)^2, or (batch outputs) x parameters"
+DAMPINGS = (0.0, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,57 @@ class JacobianSettings(ProbeSettings):
 
     vectors: int = setting(8, minimum=1, help="random displacements by which both Jacobians are compared")
     epsilon: float = setting(1e-3, above=0, help="their size, against the standard deviation of the activation")
+
+
+@dataclass(frozen=True)
+class GaussNewtonAngleSettings(ProbeSettings):
+    """Settings of ``gn_angle``."""
+
+    damping: PerName[float] = per_block(0.0, minimum=0, help=DAMPING)
+    max_entries: int = setting(MAX_ENTRIES, minimum=1, help=MAX_ENTRIES_HELP)
+
+
+@dataclass(frozen=True)
+class GntAngleSettings(AngleSettings):
+    """Settings of ``gnt_angle``."""
+
+    damping: PerName[float] = per_block(0.0, minimum=0, help=DAMPING)
+
+
+@dataclass(frozen=True)
+class DampingSearchSettings(ProbeSettings):
+    """Settings of ``gnt_damping_search``."""
+
+    dampings: tuple[float, ...] = setting(DAMPINGS, minimum=0, help="the dampings to try, at every block")
+
+
+@dataclass(frozen=True)
+class ActivationAngleSettings(ProbeSettings):
+    """Settings of ``activation_angle``."""
+
+    damping: PerName[float] = per_block(0.0, minimum=0, help=DAMPING)
+
+
+@dataclass(frozen=True)
+class NullSpaceSettings(ProbeSettings):
+    """Settings of ``null_space_ratio``."""
+
+    max_entries: int = setting(MAX_ENTRIES, minimum=1, help=MAX_ENTRIES_HELP)
+
+
+@dataclass(frozen=True)
+class ConditionTwoSettings(ProbeSettings):
+    """Settings of ``condition_two``."""
+
+    space: str = setting("pre", choices=("pre", "out"), help="J for pre-activations, as published, or for activations")
+    epsilon: float = setting(1e-3, above=0, help="size of the displacements of the output by which Q is measured")
+
+
+@dataclass(frozen=True)
+class OutputStepSettings(ProbeSettings):
+    """Settings of ``output_step``."""
+
+    samples: int = setting(1, minimum=1, help="how many samples of the batch, from the first")
 
 
 @hookimpl
@@ -54,5 +110,62 @@ def tpzoo_probes() -> Iterator[MetricProbe]:
         summary="the feedback learner's loss of every edge, on fresh noise",
         config=ProbeSettings,
         build="tpzoo.zoo.probes.reconstruction:ReconstructionLoss",
+        smallest={"every": 1},
+    )
+    yield MetricProbe(
+        name="gn_angle",
+        summary="angle between every block's update and the Gauss-Newton step of its own parameters, in degrees",
+        config=GaussNewtonAngleSettings,
+        build="tpzoo.zoo.probes.gn_angle:GaussNewtonAngle",
+        paper=MEULEMANS_2020,
+        smallest={"every": 1},
+    )
+    yield MetricProbe(
+        name="gnt_angle",
+        summary="angle between every hidden block's update and that of exact Gauss-Newton targets, in degrees",
+        config=GntAngleSettings,
+        build="tpzoo.zoo.probes.gnt_angle:GntAngle",
+        paper=MEULEMANS_2020,
+        smallest={"every": 1},
+    )
+    yield MetricProbe(
+        name="gnt_damping_search",
+        summary="the angle of gnt_angle at many dampings",
+        config=DampingSearchSettings,
+        build="tpzoo.zoo.probes.gnt_damping_search:GntDampingSearch",
+        paper=MEULEMANS_2020,
+        smallest={"every": 1},
+    )
+    yield MetricProbe(
+        name="activation_angle",
+        summary="angle between displacements and those of backpropagation and Gauss-Newton, in degrees",
+        config=ActivationAngleSettings,
+        build="tpzoo.zoo.probes.activation_angle:ActivationAngle",
+        paper=MEULEMANS_2020,
+        smallest={"every": 1},
+    )
+    yield MetricProbe(
+        name="null_space_ratio",
+        summary="the part of every block's update that changes no output of the batch",
+        config=NullSpaceSettings,
+        build="tpzoo.zoo.probes.null_space_ratio:NullSpaceRatio",
+        paper=MEULEMANS_2020,
+        smallest={"every": 1},
+    )
+    yield MetricProbe(
+        name="condition_two",
+        summary="the part of the feedback that lies in the row space of the network's Jacobian",
+        config=ConditionTwoSettings,
+        build="tpzoo.zoo.probes.condition_two:ConditionTwo",
+        paper=MEULEMANS_2021,
+        requires=("feedback",),
+        smallest={"every": 1},
+    )
+    yield MetricProbe(
+        name="output_step",
+        summary="where the update moves the output of the first samples, for a picture of output space",
+        config=OutputStepSettings,
+        build="tpzoo.zoo.probes.output_step:OutputStep",
+        paper=MEULEMANS_2020,
         smallest={"every": 1},
     )

@@ -1,0 +1,89 @@
+"""The cost of exact Jacobians and Gauss-Newton targets, in backpropagation steps of the same network in the same run.
+
+    python benchmarks/jacobians.py [--threads 2] [--device cpu] [--hidden 256 256 256 256 256] [--batch 128]
+
+The reference is a whole training step of rule ``bp``, its Adam step included. All measurements alternate, so that all
+meet the same machine; the figure is the ratio of medians. Inputs are random, of 784 features and 10 classes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+
+from tpzoo.config import load
+from tpzoo.engine import gauss_newton_displacement, output_jacobians
+from tpzoo.plugin.discovery import load_catalogue
+from tpzoo.runner.build import Built, build
+
+WARM_UP = 3
+FEATURES = 784
+
+
+def main() -> None:
+    """Measure and print a table."""
+    words = arguments()
+    torch.set_num_threads(words.threads)
+    x = torch.randn(words.batch, FEATURES, device=words.device)
+    y = torch.randint(10, (words.batch,), device=words.device)
+    built = {rule: prepare(rule, words) for rule in ("bp", "gauss_newton")}
+    network = built["bp"].engine.network
+    d = torch.randn(words.batch, 10, device=words.device)
+
+    def targets(damping: float) -> None:
+        for jacobian in output_jacobians(network.trace(x)).values():
+            gauss_newton_displacement(jacobian, d, damping)
+
+    steps: dict[str, Callable[[], object]] = {
+        "step of bp": lambda: built["bp"].engine.train_batch(x, y),
+        "forward pass": lambda: network.trace(x),
+        "pass and Jacobians": lambda: output_jacobians(network.trace(x)),
+        "... and targets, damping 1": lambda: targets(1.0),
+        "... and targets, damping 0": lambda: targets(0.0),
+        "step of gauss_newton": lambda: built["gauss_newton"].engine.train_batch(x, y),
+    }
+    seconds = measure(steps, words.device, words.rounds)
+    for name, value in seconds.items():
+        print(f"{name:>28}  {1e3 * value:9.3f} ms  {value / seconds['step of bp']:6.2f}")
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--hidden", type=int, nargs="+", default=[256] * 5)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--rounds", type=int, default=40)
+    return parser.parse_args()
+
+
+def prepare(rule: str, words: argparse.Namespace) -> Built:
+    """A perceptron trained by ``rule``; the teacher's data are of the right shape and never read."""
+    sizes = f"inputs: {FEATURES}, outputs: 10, hidden: [10], train_count: 1, valid_count: 0, test_count: 1"
+    config = [f"rule={rule}", f"device={words.device}", f"data={{name: teacher, {sizes}}}", "architecture=mlp"]
+    config += [f"architecture.hidden={words.hidden}".replace(" ", ""), "architecture.activation=tanh"]
+    loaded = load(None, config, load_catalogue())
+    return build(loaded.experiment, loaded.catalogue)
+
+
+def measure(steps: dict[str, Callable[[], object]], device: str, rounds: int) -> dict[str, float]:
+    """Median seconds, all in turn."""
+    wait = torch.cuda.synchronize if device.startswith("cuda") else lambda: None
+    found: dict[str, list[float]] = {name: [] for name in steps}
+    for i in range(WARM_UP + rounds):
+        for name, step in steps.items():
+            wait()
+            start = time.perf_counter()
+            step()
+            wait()
+            found[name] += [time.perf_counter() - start] if i >= WARM_UP else []
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+if __name__ == "__main__":
+    main()

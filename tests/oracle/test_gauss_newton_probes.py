@@ -1,0 +1,412 @@
+"""Probes of Gauss-Newton theory against Jacobians that are formed in full, by torch.func, in float64."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor
+from torch.func import functional_call, jacrev
+
+from tests.blocks import Layer, make_batch, make_network
+from tests.oracle.parts import make_feedback, make_objective
+from tpzoo import Batch, Draw, Feedback, Network, PerName, Rule, SettingError, Snapshot, angle
+from tpzoo.zoo.learners.frozen import Frozen
+from tpzoo.zoo.losses.mse import MeanSquaredError
+from tpzoo.zoo.outputs.cards import GradientSettings
+from tpzoo.zoo.outputs.gradient import Gradient
+from tpzoo.zoo.probes.activation_angle import ActivationAngle, mean_angle
+from tpzoo.zoo.probes.cards import (
+    ActivationAngleSettings,
+    ConditionTwoSettings,
+    DampingSearchSettings,
+    GaussNewtonAngleSettings,
+    GntAngleSettings,
+    NullSpaceSettings,
+    OutputStepSettings,
+)
+from tpzoo.zoo.probes.condition_two import ConditionTwo, feedback_jacobian
+from tpzoo.zoo.probes.gn_angle import GaussNewtonAngle
+from tpzoo.zoo.probes.gnt_angle import GntAngle
+from tpzoo.zoo.probes.gnt_damping_search import GntDampingSearch
+from tpzoo.zoo.probes.null_space_ratio import NullSpaceRatio
+from tpzoo.zoo.probes.output_step import OutputStep
+from tpzoo.zoo.probes.parameter_jacobian import DenseJacobian, FormedJacobian, parameter_jacobian
+from tpzoo.zoo.rules.cards import GaussNewtonSettings
+from tpzoo.zoo.rules.dtp import DTP
+from tpzoo.zoo.rules.gauss_newton import GaussNewton
+
+NETWORKS = ["mlp", "pooled", "residual", "shared"]
+
+
+def snapshot_of(
+    network: Network,
+    path: str = "layerwise/dense",
+    rule: Rule | None = None,
+    count: int = 4,
+    feedback: Feedback | None = None,
+) -> Snapshot:
+    """What a probe sees in a step of ``rule`` (default dtp)."""
+    batch = make_objective(*make_batch(network, count, next(network.parameters()).dtype))
+    feedback, rule = feedback or make_feedback(network, path), rule or DTP()
+    trace, draw = network.trace(batch.x), Draw(torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        d = rule.displacements(trace, feedback, batch, draw)
+    return Snapshot(network, feedback, Frozen(), batch, trace, d, rule.gradients(trace, d), draw)
+
+
+def of_backprop(snapshot: Snapshot) -> Snapshot:
+    """The same moment under rule bp: no pass, no displacements."""
+    return dataclasses.replace(snapshot, trace=None, displacements={}, gradients=snapshot.backprop())
+
+
+def full_jacobian(snapshot: Snapshot, names: Sequence[str]) -> Tensor:
+    """dvec(h_L)/d[names] of the whole batch, (batch n_L, parameters)."""
+    network = snapshot.network
+    parameters = {f"blocks.{name}": network.blocks.get_parameter(name).detach() for name in names}
+    found = jacrev(lambda values: functional_call(network, values, (snapshot.batch.x,)).flatten())(parameters)
+    return torch.cat([found[f"blocks.{name}"].flatten(1) for name in names], 1)
+
+
+def names_of(snapshot: Snapshot, block: str, biases: bool) -> list[str]:
+    chosen = [name for name in snapshot.gradients if name.split(".")[0] == block]
+    return [name for name in chosen if biases or not name.endswith("bias")]
+
+
+def update(snapshot: Snapshot, names: Sequence[str]) -> Tensor:
+    return torch.cat([snapshot.gradients[name].flatten() for name in names])
+
+
+# The Jacobian of the parameters of a block
+
+
+@pytest.mark.parametrize("biases", [True, False])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_parameter_jacobian_without_being_formed(name: str, biases: bool, device: str) -> None:
+    snapshot = snapshot_of(make_network(name, device))
+    forms = set()
+    for block in snapshot.network.blocks:
+        names = names_of(snapshot, block, biases)
+        found, full = parameter_jacobian(snapshot.clean_trace(), names, 10**9), full_jacobian(snapshot, names)
+        forms.add(type(found))
+        torch.testing.assert_close(found.gram(), full @ full.T, rtol=1e-10, atol=1e-12)
+        pushed = found.push(snapshot.gradients)
+        torch.testing.assert_close(pushed, full @ update(snapshot, names), rtol=1e-9, atol=1e-12)
+        rows = torch.randn(len(full), generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(device)
+        pulled = torch.cat([found.pull(rows)[each].flatten() for each in names])
+        torch.testing.assert_close(pulled, full.T @ rows, rtol=1e-9, atol=1e-12)
+    expected = {"mlp": {DenseJacobian}}.get(name, {DenseJacobian, FormedJacobian})
+    assert forms == expected
+
+
+class Shifted(Layer):
+    """Its matrix sees 2 h: it looks dense and is not."""
+
+    def run(self, x):  # type: ignore[no-untyped-def]
+        return super().run(2 * x)
+
+
+def test_a_block_that_only_looks_dense_is_formed(device: str) -> None:
+    torch.manual_seed(0)
+    network = Network({"odd": Shifted(6, 5), "head": Layer(5, 3, "linear")}, (6,)).double().to(device)
+    snapshot = snapshot_of(network)
+    names = names_of(snapshot, "odd", True)
+    found, full = parameter_jacobian(snapshot.clean_trace(), names, 10**9), full_jacobian(snapshot, names)
+    torch.testing.assert_close(found.gram(), full @ full.T, rtol=1e-10, atol=1e-12)
+
+
+def test_matrices_beyond_the_limit_are_refused(device: str) -> None:
+    snapshot = snapshot_of(make_network("pooled", device))
+    rows = 4 * 3
+    sizes = {"head": rows * rows, "conv2": rows * (4 * 3 * 9 + 4)}
+    for block, entries in sizes.items():
+        names = names_of(snapshot, block, True)
+        parameter_jacobian(snapshot.clean_trace(), names, entries)
+        with pytest.raises(SettingError, match=rf"'{block}' needs a matrix of 12 x .* = {entries:,} entries"):
+            parameter_jacobian(snapshot.clean_trace(), names, entries - 1)
+
+
+@pytest.mark.parametrize("probe", [GaussNewtonAngle(GaussNewtonAngleSettings()), NullSpaceRatio(NullSpaceSettings())])
+def test_batch_norm_is_refused_even_in_the_first_block(probe: NullSpaceRatio, device: str) -> None:
+    snapshot = snapshot_of(make_network("normed", device), "tied")
+    snapshot.network.blocks["conv2"].eval()
+    with pytest.raises(SettingError, match="'conv1' couples the samples"):
+        probe.measure(snapshot)
+
+
+# gn_angle
+
+
+@pytest.mark.parametrize("damping", [0.0, 1e-3, 10.0])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gn_angle(name: str, damping: float, device: str) -> None:
+    snapshot = snapshot_of(make_network(name, device))
+    error = snapshot.batch.error(snapshot.clean_trace().output).flatten()
+    found = GaussNewtonAngle(GaussNewtonAngleSettings(damping=PerName(damping))).measure(snapshot)
+    assert found.keys() == dict(snapshot.network.blocks.items()).keys()
+    for block, value in found.items():
+        names = names_of(snapshot, block, True)
+        full = full_jacobian(snapshot, names)
+        inner = full @ full.T + damping * torch.eye(len(full), dtype=torch.float64, device=device)
+        step = full.T @ torch.linalg.solve(inner, error) if damping else torch.linalg.pinv(full, rtol=1e-7) @ error
+        assert float(value) == pytest.approx(float(angle(update(snapshot, names), step)), abs=1e-5)
+
+
+def test_much_damping_is_backpropagation(device: str) -> None:
+    snapshot = of_backprop(snapshot_of(make_network("mlp", device)))
+    found = GaussNewtonAngle(GaussNewtonAngleSettings(damping=PerName(1e9))).measure(snapshot)
+    assert len(found) == 4 and all(float(value) < 1e-5 for value in found.values())
+
+
+# gnt_angle and gnt_damping_search
+
+
+@pytest.mark.parametrize("damping", [0.0, 0.5])
+def test_gnt_angle_as_written(damping: float, device: str) -> None:
+    """(1/B) sum_b s'(a) * [J^T (J J^T + damping I)^-1 e] h^T by hand, sample by sample."""
+    snapshot = snapshot_of(make_network("mlp", device))
+    trace, network = snapshot.clean_trace(), snapshot.network
+    error = snapshot.batch.error(trace.output)
+    found = GntAngle(GntAngleSettings(damping=PerName(damping), biases=True)).measure(snapshot)
+    assert set(found) == {f"fc{i}{suffix}" for i in (1, 2, 3) for suffix in ("", "/bias")}
+    for node in ("fc1", "fc2", "fc3"):
+        made, weight, bias = trace[node], 0.0, 0.0
+        assert made.pre is not None
+        for sample in range(4):
+            above = list(network.nodes)[network.position(node) + 1 :]
+            jacobian = torch.eye(made.out.shape[1], dtype=torch.float64, device=device)
+            for each in above:
+                pre = trace[each.name].pre[sample]  # type: ignore[index]
+                slope = torch.ones_like(pre) if each.name == "head" else 1 - pre.tanh() ** 2
+                jacobian = slope[:, None] * network.blocks[each.block].linear.weight.detach() @ jacobian
+            inner = jacobian @ jacobian.T + damping * torch.eye(3, dtype=torch.float64, device=device)
+            moved = torch.linalg.pinv(jacobian) if damping == 0 else jacobian.T @ torch.linalg.inv(inner)
+            at_pre = (1 - made.pre[sample].tanh() ** 2) * (moved @ error[sample])
+            weight, bias = weight + torch.outer(at_pre, made.input[sample]), bias + at_pre
+        expected = angle(snapshot.gradients[f"{node}.linear.weight"], weight)
+        assert float(found[node]) == pytest.approx(float(expected), abs=1e-6)
+        expected = angle(snapshot.gradients[f"{node}.linear.bias"], bias)
+        assert float(found[f"{node}/bias"]) == pytest.approx(float(expected), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gauss_newton_targets_have_gnt_angle_zero_at_their_own_damping(name: str, device: str) -> None:
+    first = next(iter(make_network(name, device).blocks))
+    damping = PerName({"*": 0.2, first: 0.0})
+    snapshot = snapshot_of(make_network(name, device), rule=GaussNewton(GaussNewtonSettings(damping=damping)))
+    found = GntAngle(GntAngleSettings(damping=damping)).measure(snapshot)
+    assert found and all(float(value) < 1e-10 for value in found.values())
+    other = GntAngle(GntAngleSettings(damping=PerName(50.0))).measure(snapshot)
+    assert all(float(value) > 1e-2 for value in other.values())
+
+
+def test_the_search_is_gnt_angle_at_every_damping(device: str) -> None:
+    dampings = (0.0, 1e-5, 0.1, 10.0)
+    for snapshot in (made := snapshot_of(make_network("pooled", device)), of_backprop(made)):
+        found = GntDampingSearch(DampingSearchSettings(dampings=dampings)).measure(snapshot)
+        expected = {}
+        for damping in dampings:
+            single = GntAngle(GntAngleSettings(damping=PerName(damping))).measure(snapshot)
+            expected.update({f"{block}/{damping:g}": value for block, value in single.items()})
+        assert set(found) == {f"{b}/{d}" for b in ("conv1", "conv2") for d in ("0", "1e-05", "0.1", "10")}
+        torch.testing.assert_close(found, expected)
+
+
+def test_the_published_dampings_are_the_default() -> None:
+    assert DampingSearchSettings().dampings == (0, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10)
+
+
+# activation_angle
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_activation_angle_as_written(name: str, device: str) -> None:
+    """Cosines of every sample, by arccos in float64."""
+    snapshot = snapshot_of(make_network(name, device))
+    trace, e = snapshot.clean_trace(), snapshot.batch
+    found = ActivationAngle(ActivationAngleSettings(damping=PerName(0.3))).measure(snapshot)
+    rule = GaussNewton(GaussNewtonSettings(damping=PerName(0.3)))
+    newton = rule.displacements(trace, snapshot.feedback, e, snapshot.draw)
+    nodes = [node.name for node in snapshot.network.nodes]
+    assert set(found) == {f"{node}/{kind}" for node in nodes[:-1] for kind in ("bp", "gn")}
+    for i, node in enumerate(nodes[:-1]):
+        h = trace[node].out.clone().requires_grad_()
+        out = h
+        for each in snapshot.network.nodes[i + 1 :]:
+            out = snapshot.network.block_of(each)(out)
+        (gradient,) = torch.autograd.grad(e.loss.per_sample(out, e.y).sum(), h)
+        for kind, reference in {"bp": -gradient, "gn": newton[node]}.items():
+            cosine = torch.cosine_similarity(snapshot.displacements[node].flatten(1), reference.flatten(1))
+            expected = torch.rad2deg(torch.arccos(cosine)).mean().detach()
+            assert float(found[f"{node}/{kind}"]) == pytest.approx(float(expected), abs=1e-6)
+
+
+def test_backprop_and_gauss_newton_are_at_angle_zero_to_themselves(device: str) -> None:
+    probe = ActivationAngle(ActivationAngleSettings())
+    newton = snapshot_of(make_network("mlp", device), rule=GaussNewton())
+    found = {
+        "bp": [probe.measure(snapshot_of(make_network("mlp", device), "tied")), probe.measure(of_backprop(newton))],
+        "gn": [probe.measure(newton)],
+    }
+    for kind, measured in found.items():
+        for each in measured:
+            assert all((float(value) < 1e-8) == key.endswith(kind) for key, value in each.items()), each
+
+
+def test_a_sample_without_a_vector_is_left_out_of_the_mean() -> None:
+    ours = torch.tensor([[1.0, 0.0], [0.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
+    theirs = torch.tensor([[0.0, 2.0], [1.0, 0.0], [0.0, 0.0], [3.0, 0.0]])
+    assert float(mean_angle(ours, theirs)) == pytest.approx(45)
+    assert bool(mean_angle(ours[1:3], theirs[1:3]).isnan())
+    assert bool(mean_angle(ours * torch.nan, theirs).isnan())  # what is not a number is no zero
+
+
+def test_a_rule_without_displacements_is_refused(device: str) -> None:
+    snapshot = dataclasses.replace(snapshot_of(make_network("mlp", device)), displacements={})
+    with pytest.raises(SettingError, match="needs displacements"):
+        ActivationAngle(ActivationAngleSettings()).measure(snapshot)
+
+
+# null_space_ratio
+
+
+def in_null_space(full: Tensor, x: Tensor) -> float:
+    """|N N^T x| / |x| with a basis of the null space from a full SVD."""
+    _, values, right = torch.linalg.svd(full, full_matrices=True)
+    rank = int((values > 1e-7 * values[0]).sum())
+    return float((right[rank:] @ x).norm() / x.norm())
+
+
+@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize("path", ["layerwise/dense", "direct/linear"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_null_space_ratio_by_a_full_svd(name: str, path: str, count: int, device: str) -> None:
+    snapshot = snapshot_of(make_network(name, device), path, count=count)
+    found = NullSpaceRatio(NullSpaceSettings()).measure(snapshot)
+    assert found.keys() == dict(snapshot.network.blocks.items()).keys()
+    for block, value in found.items():
+        names = names_of(snapshot, block, False)
+        expected = in_null_space(full_jacobian(snapshot, names), update(snapshot, names))
+        assert float(value) == pytest.approx(expected, abs=1e-8)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_feedback_in_the_row_space_has_no_null_space_part(dtype: torch.dtype, device: str) -> None:
+    """Oracle 6: for one sample Q = J^T M gives 0, and so do bp and Gauss-Newton; other feedback does not."""
+    network = make_network("mlp", device, dtype)
+    trace = network.trace(make_batch(network, 1, dtype)[0])
+    feedback, tolerance = make_feedback(network, "direct/linear"), 1e-10 if dtype == torch.float64 else 1e-5
+    probe = NullSpaceRatio(NullSpaceSettings())
+    generic = probe.measure(snapshot_of(network, feedback=feedback, count=1))
+    assert all(float(generic[f"fc{i}"]) > 0.05 for i in (1, 2, 3))
+    from tpzoo import output_jacobians
+
+    for i in (1, 2, 3):
+        mixing = torch.randn(3, 3, generator=torch.Generator().manual_seed(i), dtype=torch.float64).to(device, dtype)
+        with torch.no_grad():
+            feedback.maps[f"fc{i}"].matrix.weight.copy_(output_jacobians(trace)[f"fc{i}"][0].T @ mixing)
+    inside = snapshot_of(network, feedback=feedback, count=1)
+    for snapshot in (inside, of_backprop(inside), snapshot_of(network, rule=GaussNewton(), count=1)):
+        for value in probe.measure(snapshot).values():
+            assert float(value) < tolerance
+
+
+def test_backprop_never_leaves_the_row_space(device: str) -> None:
+    """For any batch, in float32 too: grad W = J^T vec(e)."""
+    for dtype, tolerance in ((torch.float64, 1e-10), (torch.float32, 1e-5)):
+        snapshot = of_backprop(snapshot_of(make_network("mlp", device, dtype), count=16))
+        assert all(float(v) < tolerance for v in NullSpaceRatio(NullSpaceSettings()).measure(snapshot).values())
+
+
+# condition_two
+
+
+def projected(forward: Tensor, backward: Tensor) -> float:
+    """|P Q| / |Q| by the projector itself, mean over samples."""
+    p = torch.linalg.pinv(forward) @ forward
+    return float(((p @ backward).flatten(1).norm(dim=1) / backward.flatten(1).norm(dim=1)).mean())
+
+
+@pytest.mark.parametrize("space", ["pre", "out"])
+def test_condition_two_as_written(space: str, device: str) -> None:
+    network = make_network("mlp", device)
+    snapshot = snapshot_of(network, "direct/linear")
+    trace, rows = snapshot.clean_trace(), []
+    for sample in range(4):
+        jacobian, parts = torch.eye(3, dtype=torch.float64, device=device), []
+        for upper, node in (("head", "fc3"), ("fc3", "fc2"), ("fc2", "fc1")):
+            pre = trace[upper].pre[sample]  # type: ignore[index]
+            slope = torch.ones_like(pre) if upper == "head" else 1 - pre.tanh() ** 2
+            jacobian = jacobian @ (slope[:, None] * network.blocks[upper].linear.weight.detach())
+            own = trace[node].pre[sample]  # type: ignore[index]
+            parts.insert(0, jacobian * (1 - own.tanh() ** 2) if space == "pre" else jacobian)
+        rows.append(torch.cat(parts, 1))
+    weights = torch.cat([snapshot.feedback.maps[f"fc{i}"].matrix.weight.detach() for i in (1, 2, 3)])
+    found = ConditionTwo(ConditionTwoSettings(space=space)).measure(snapshot)
+    expected = projected(torch.stack(rows), weights.expand(4, -1, -1))
+    assert float(found["ratio"]) == pytest.approx(expected, abs=1e-8)
+    assert 0.1 < expected < 0.95
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_exact_adjoint_fulfils_condition_two(name: str, device: str) -> None:
+    snapshot = snapshot_of(make_network(name, device), "tied")
+    found = ConditionTwo(ConditionTwoSettings(space="out")).measure(snapshot)
+    assert float(found["ratio"]) == pytest.approx(1, abs=1e-10)
+    pre = ConditionTwo(ConditionTwoSettings()).measure(snapshot)
+    assert float(pre["ratio"]) <= 1 + 1e-10
+
+
+def test_the_jacobian_of_nonlinear_feedback(device: str) -> None:
+    """Against torch.func.jacrev through the chain of maps; central differences err by their step squared."""
+    snapshot = snapshot_of(make_network("mlp", device), "layerwise/dense", count=2)
+    trace = snapshot.clean_trace()
+    found = feedback_jacobian(snapshot.feedback, trace, 1e-3)
+
+    def sent(d: Tensor) -> Tensor:
+        made = snapshot.feedback.displacements(trace, d)
+        return torch.cat([made[node] for node in ("fc1", "fc2", "fc3")], 1).sum(0)
+
+    expected = jacrev(sent)(torch.zeros_like(trace.output)).transpose(0, 1)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_condition_two_needs_feedback(device: str) -> None:
+    snapshot = dataclasses.replace(snapshot_of(make_network("mlp", device)), feedback=Feedback([]))
+    with pytest.raises(SettingError, match="needs feedback"):
+        ConditionTwo(ConditionTwoSettings()).measure(snapshot)
+
+
+# output_step
+
+
+def test_output_step_is_what_a_small_step_does(device: str) -> None:
+    for snapshot in (made := snapshot_of(make_network("mlp", device)), of_backprop(made)):
+        found = OutputStep(OutputStepSettings(samples=2)).measure(snapshot)
+        assert len(found) == 2 * 3 * 2
+        before, weights = snapshot.clean_trace().output, dict(snapshot.network.blocks.named_parameters())
+        with torch.no_grad():
+            for name, value in snapshot.gradients.items():
+                weights[name].sub_(1e-6 * value)
+            after = snapshot.network(snapshot.batch.x)
+            for name, value in snapshot.gradients.items():
+                weights[name].add_(1e-6 * value)
+        for sample in (0, 1):
+            for i in (0, 1):
+                assert float(found[f"{sample}/output_{i}"]) == pytest.approx(float(before[sample, i]))
+                change = float((after - before)[sample, i]) / 1e-6
+                assert float(found[f"{sample}/change_{i}"]) == pytest.approx(change, rel=1e-4)
+                assert float(found[f"{sample}/label_{i}"]) == float(snapshot.batch.y[sample] == i)
+
+
+def test_output_step_of_a_regression(device: str) -> None:
+    network = make_network("mlp", device)
+    x, _ = make_batch(network, 2)
+    y = torch.randn(2, 3, dtype=torch.float64, device=device)
+    snapshot = of_backprop(snapshot_of(network))
+    snapshot = dataclasses.replace(snapshot, batch=Batch(x, y, MeanSquaredError(), Gradient(GradientSettings(0.1))))
+    found = OutputStep(OutputStepSettings(samples=5)).measure(snapshot)
+    assert len(found) == 2 * 3 * 2  # no more samples than there are, and two of three outputs
+    assert [float(found[f"{s}/label_{i}"]) for s in (0, 1) for i in (0, 1)] == y[:, :2].flatten().tolist()

@@ -1,0 +1,31 @@
+"""The angle of ``gnt_angle`` at many dampings, to choose one for a figure (Meulemans et al. 2020).
+
+The paper averages each over an epoch with frozen weights and takes, for every hidden layer, the damping whose angle is
+least: angles to Gauss-Newton targets are reported at the most favourable damping of each method and layer. Here they
+are recorded; the choice is left to whoever draws the figure.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from tpzoo import PerName, Probe, Snapshot
+from tpzoo.zoo.probes.bp_angle import angles_by_block
+from tpzoo.zoo.probes.cards import DampingSearchSettings
+from tpzoo.zoo.probes.gnt_angle import gnt_displacements, gnt_updates
+
+
+class GntDampingSearch(Probe):
+    """Degrees by hidden block and damping, ``fc1/0.1``."""
+
+    def __init__(self, settings: DampingSearchSettings) -> None:
+        self.every = settings.every
+        self._dampings = settings.dampings
+
+    def measure(self, snapshot: Snapshot) -> dict[str, Tensor]:
+        trace, found = snapshot.clean_trace(), {}
+        for damping in self._dampings:
+            reference = gnt_updates(trace, gnt_displacements(snapshot, trace, PerName(damping)))
+            angles = angles_by_block(snapshot.gradients, reference)
+            found.update({f"{block}/{damping:g}": value for block, value in angles.items()})
+        return found

@@ -1,0 +1,46 @@
+"""Where an update moves the output, for a picture of output space (Meulemans et al. 2020, output-space figure).
+
+For the first samples of the batch: the output before the step, the label, and the change of the output that a step of
+gradient descent makes, per unit of its learning rate, as that rate goes to zero: -J g, with g the update of all blocks
+and J the exact derivative, in float64. The paper draws it half as long as the way from the output to the label.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from tpzoo import Probe, Snapshot, output_change
+from tpzoo.zoo.probes.cards import OutputStepSettings
+
+COMPONENTS = 2
+
+
+class OutputStep(Probe):
+    """``0/output_0``, ``0/output_1``, ``0/label_0``, ``0/label_1``, ``0/change_0``, ``0/change_1``: sample, component.
+
+    Only the first two components of the output are recorded. Classes have one-hot labels. A batch of fewer samples
+    gives as many as it has.
+    """
+
+    def __init__(self, settings: OutputStepSettings) -> None:
+        self.every = settings.every
+        self._samples = settings.samples
+
+    def measure(self, snapshot: Snapshot) -> dict[str, Tensor]:
+        out = snapshot.clean_trace().output.flatten(1)
+        change = -output_change(snapshot.network, snapshot.batch.x, snapshot.gradients)
+        kinds = {"output": out, "label": _label(snapshot.batch.y, out), "change": change.flatten(1)}
+        return {
+            f"{sample}/{kind}_{component}": values[sample, component].double()
+            for sample in range(min(self._samples, out.shape[0]))
+            for kind, values in kinds.items()
+            for component in range(min(COMPONENTS, out.shape[1]))
+        }
+
+
+def _label(y: Tensor, out: Tensor) -> Tensor:
+    """Labels (batch, n_L): values as they are, classes as one-hot rows."""
+    if y.is_floating_point():
+        return y.reshape(out.shape)
+    return (y.unsqueeze(-1) == torch.arange(out.shape[1], device=y.device)).double()
