@@ -67,7 +67,7 @@ def full_jacobian(snapshot: Snapshot, names: Sequence[str]) -> Tensor:
     network = snapshot.network
     parameters = {f"blocks.{name}": network.blocks.get_parameter(name).detach() for name in names}
     found = jacrev(lambda values: functional_call(network, values, (snapshot.batch.x,)).flatten())(parameters)
-    return torch.cat([found[f"blocks.{name}"].flatten(1) for name in names], 1)
+    return torch.cat([found[f"blocks.{name}"].flatten(1).detach() for name in names], 1)
 
 
 def names_of(snapshot: Snapshot, block: str, biases: bool) -> list[str]:
