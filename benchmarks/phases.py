@@ -1,6 +1,6 @@
 """The cost of the feedback phase and of the forward phase of a recipe, in backpropagation steps of the same network.
 
-    python benchmarks/phases.py [--threads 2] [--rounds 3] CONFIG [key=value ...]
+    python benchmarks/phases.py [--threads 2] [--rounds 3] [--csv FILE] CONFIG [key=value ...]
 
 The three are timed in turn, in one run, on one batch of random images; the figures are ratios of medians.
 """
@@ -8,6 +8,7 @@ The three are timed in turn, in one run, on one batch of random images; the figu
 from __future__ import annotations
 
 import argparse
+import csv
 import statistics
 import time
 from collections.abc import Callable
@@ -27,12 +28,19 @@ def main() -> None:
     parser.add_argument("words", nargs="*")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--csv", type=Path)
     words = parser.parse_args()
     torch.set_num_threads(words.threads)
     ours, reference = (made(words.config, [*words.words, *extra]) for extra in ([], ["rule=bp"]))
     seconds = measure(phases(ours, reference), words.rounds)
-    for name, value in seconds.items():
-        print(f"{name:>10}  {value:8.3f} s  {value / seconds['bp']:6.2f} backprop steps")
+    where = f"cpu, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    rows = [(name, f"{value:.3f}", f"{value / seconds['bp']:.2f}", where) for name, value in seconds.items()]
+    for name, value, ratio, _ in rows:
+        print(f"{name:>10}  {value:>8} s  {ratio:>6} backprop steps")
+    if words.csv:
+        words.csv.parent.mkdir(parents=True, exist_ok=True)
+        with words.csv.open("w", newline="") as file:
+            csv.writer(file).writerows([("phase", "seconds", "backprop steps", "where"), *rows])
 
 
 def made(config: Path, words: list[str]) -> Built:
