@@ -13,13 +13,17 @@ import argparse
 import csv
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from tpzoo.config import load
+from tpzoo.engine.passes import AutogradGraph, Place
 from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.runner.build import Built, build
 from tpzoo.runner.steps import step_function
@@ -65,10 +69,40 @@ def prepare(path: Path, device: str) -> tuple[Callable[[], object], int]:
     built = build(loaded.experiment, load_catalogue())
     x, y = example(built, loaded.experiment.batch_size)
     order = loaded.experiment.feedback_training.order
-    with FlopCounterMode(display=False) as counter:
+    with Counter() as counter, one_by_one():
         built.engine.train_batch(x, y, order)
     step = step_function(built.engine, built.device, loaded.experiment.cuda_graphs)
-    return lambda: step(x, y, order), counter.get_total_flops() // 2
+    return lambda: step(x, y, order), counter.operations // 2
+
+
+class Counter(TorchDispatchMode):
+    """Floating-point operations of matrix products and convolutions, by torch's formulas.
+
+    Torch's own ``FlopCounterMode`` follows modules by hooks, which do not survive several backward passes.
+    """
+
+    operations = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, arguments: Any = (), keywords: Any = None) -> Any:
+        made = function(*arguments, **(keywords or {}))
+        formula = flop_registry.get(function._overloadpacket)
+        if formula is not None:
+            self.operations += formula(*arguments, **(keywords or {}), out_val=made)
+        return made
+
+
+@contextmanager
+def one_by_one() -> Iterator[None]:
+    """Batched vector-Jacobian products as a loop: the counter cannot look into a batched one. The count is the same."""
+
+    def loop(self: AutogradGraph, cotangents: torch.Tensor, at: Place) -> torch.Tensor:
+        return torch.stack([self.vjp(each, at) for each in cotangents])
+
+    batched, AutogradGraph.vjp_batched = AutogradGraph.vjp_batched, loop  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        AutogradGraph.vjp_batched = batched  # type: ignore[method-assign]
 
 
 def example(built: Built, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
