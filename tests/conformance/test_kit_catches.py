@@ -1,6 +1,6 @@
 """Every check of the kit can fail: entries that break one rule are caught by the checks of that rule and no others.
 
-This file: rules, learners, maps and architectures. The other kinds are in ``test_kit_catches_parts.py`` and
+This file: rules, learners, maps, architectures and twins. The other kinds are in ``test_kit_catches_parts.py`` and
 ``test_kit_catches_runs.py``.
 """
 
@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from torch import Tensor
+from torch import Tensor, nn
 
 from tests.conformance.broken import LEARNERS, RULES
 from tests.conformance.broken_networks import BLOCKS, MAPS, Plain, network_of
-from tpzoo import Architecture, Edge, FeedbackLearner, MapForm, Record, TargetRule
+from tests.conformance.broken_twins import LINEAR, OTHERS, twin_record
+from tests.conformance.broken_twins import Plain as PlainTwin
+from tpzoo import Architecture, Edge, FeedbackLearner, MapForm, Record, TargetRule, Twin
 from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.testing import check
 from tpzoo.zoo.learners.cards import RidgeSettings
@@ -65,3 +67,29 @@ def test_maps(form: Any, device: str) -> None:
 def test_architectures(block: type[Plain], device: str) -> None:
     record = Architecture(name="broken", summary="blocks", build=network_of(block), provides=("pre_activation",))
     assert failed(record, device) == BLOCKS[block]
+
+
+@pytest.mark.parametrize("twin", [*LINEAR, *OTHERS])
+def test_twins(twin: Any, device: str) -> None:
+    assert failed(twin_record(twin), device) == (LINEAR[twin] if twin in LINEAR else OTHERS[twin][2])
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2d(4, 3, 1), None])
+def test_examples_of_a_twin_are_of_its_type(layer: nn.Module | None, device: str) -> None:
+    made = [] if layer is None else [(nn.Linear(4, 3), (4,)), (layer, (4, 1, 1))]
+    record = Twin(name="broken", summary="a twin", module=nn.Linear, build=PlainTwin, examples=lambda: made)
+    assert "twin_fits" in failed(record, device)
+
+
+def test_a_twin_without_examples_is_skipped_with_the_reason(device: str) -> None:
+    record = Twin(name="bare", summary="a twin", module=nn.Linear, build=PlainTwin)
+    found = {outcome.case.name: outcome for outcome in check(record, CATALOGUE, device)}
+    assert {found.pop(name).status for name in ("valid", "config_round_trip")} == {"passed"}
+    assert {(each.status, each.message) for each in found.values()} == {("skipped", "the record has no examples")}
+    assert len(found) == 10
+
+
+@pytest.mark.parametrize("examples", ["no colon", 3])
+def test_examples_that_are_neither_callable_nor_a_name(examples: Any, device: str) -> None:
+    record = Twin(name="bad", summary="a twin", module=nn.Linear, build=PlainTwin, examples=examples)
+    assert "valid" in failed(record, device)

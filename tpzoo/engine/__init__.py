@@ -1,8 +1,8 @@
 """The frame: blocks and networks, passes, feedback, learners, rules, random streams and the training step."""
 
 from tpzoo.engine.activations import Activation, activation
-from tpzoo.engine.block import Activity, Block, ModuleBlock
-from tpzoo.engine.chain import Chain, MaxPool, Residual, layer_shapes, run_layer
+from tpzoo.engine.block import Activity, Block, ModuleBlock, run_layer
+from tpzoo.engine.chain import Chain, MaxPool, Residual, layer_shapes
 from tpzoo.engine.context import Context
 from tpzoo.engine.data import Data, DataSpec, Split, data_folder, hold_out
 from tpzoo.engine.draw import Draw, FilledDraw, RecordingDraw, Share, Streams

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -70,4 +70,25 @@ class ModuleBlock(Block):
         self.module = module
 
     def run(self, x: Tensor) -> Activity:
-        return Activity(self.module(x))
+        out, aux = run_module(self.module, x)
+        return Activity(out, None, aux)
+
+
+def run_layer(name: str, layer: nn.Module, x: Tensor, aux: dict[str, Tensor]) -> Tensor:
+    """The output of ``layer``; the side data of the blocks in it go into ``aux`` below ``name``."""
+    out, own = run_module(layer, x)
+    aux.update({f"{name}.{key}": value for key, value in own.items()})
+    return out
+
+
+def run_module(module: nn.Module, x: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
+    """The output of ``module``, and side data if it is a block or an ``nn.Sequential`` that holds some."""
+    if isinstance(module, Block):
+        made = module.run(x)
+        return made.out, made.aux
+    if type(module).forward is not nn.Sequential.forward:
+        return module(x), {}
+    aux: dict[str, Tensor] = {}
+    for name, layer in module._modules.items():
+        x = run_layer(name, cast(nn.Module, layer), x, aux)
+    return x, aux

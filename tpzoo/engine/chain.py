@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tpzoo.engine.block import Activity, Block
+from tpzoo.engine.block import Activity, Block, run_layer
 
 
 class Chain(Block):
@@ -31,7 +31,7 @@ class Chain(Block):
     @property
     def layers(self) -> Mapping[str, nn.Module]:
         """The layers by name, in the order in which they run."""
-        return dict(self.named_children())
+        return {name: cast(nn.Module, self._modules[name]) for name in self._names}
 
     def run(self, x: Tensor) -> Activity:
         if self._linear is None:
@@ -90,19 +90,10 @@ class Residual(Block):
         return Activity(run_layer("after", self.after, pre, aux), pre, aux)
 
 
-def run_layer(name: str, layer: nn.Module, x: Tensor, aux: dict[str, Tensor]) -> Tensor:
-    """The output of ``layer``; if it is a block, its side data go into ``aux`` below ``name``."""
-    if not isinstance(layer, Block):
-        out: Tensor = layer(x)
-        return out
-    made = layer.run(x)
-    aux.update({f"{name}.{key}": value for key, value in made.aux.items()})
-    return made.out
-
-
 def layer_shapes(layers: Sequence[nn.Module], shape: Sequence[int]) -> list[tuple[int, ...]]:
     """The shape of one sample before, between and after ``layers``, found with a sample of zeros in evaluation mode."""
-    reference = next((p for layer in layers for p in layer.parameters()), torch.empty(0))
+    tensors = (value for layer in layers for value in (*layer.parameters(), *layer.buffers()))
+    reference = next((value for value in tensors if value.is_floating_point()), torch.empty(0))
     x, found = reference.new_zeros(1, *shape), [tuple(shape)]
     for layer in layers:
         training = layer.training

@@ -111,7 +111,8 @@ def tpzoo_twins() -> Iterable[records.Twin]:
                 name="Hardswish",
                 summary="passes displacements through with the slope at the activation",
                 module="torch.nn:Hardswish",
-                build="my_package.twins:HardswishTwin",  # HardswishTwin(module, shape_in, shape_out)
+                build="my_package.twins:HardswishTwin",  # HardswishTwin(layer, ends: TwinEnds), a TwinLayer
+                examples="my_package.twins:examples",  # examples() returns [(nn.Hardswish(), (3, 7, 7))]
             )
     """
     return ()

@@ -8,7 +8,7 @@ free of torch. Every record may bring its own ``smallest`` settings, which the c
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -61,11 +61,16 @@ class Record:
 
     def builder(self) -> Callable[..., Any]:
         """The callable behind ``build``, imported if it is given as a string."""
-        if not isinstance(self.build, str):
-            return self.build
-        module, _, attribute = self.build.partition(":")
-        found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+        found: Callable[..., Any] = imported(self.build)
         return found
+
+
+def imported(given: Any) -> Any:
+    """What a text ``"package.module:name"`` stands for; anything else as it is."""
+    if not isinstance(given, str):
+        return given
+    module, _, attribute = given.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,13 +102,20 @@ class MapForm(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Twin(Record):
-    """How the map ``mirror`` inverts one type of module. ``build(module, shape_in, shape_out)``; ``name`` is the type.
+    """How the map ``mirror`` inverts one type of module. ``build(layer, ends: TwinEnds) -> TwinLayer``.
 
-    ``module`` is the type or its ``"package.module:Name"``.
+    ``name`` is the type, and ``module`` the type itself or its ``"package.module:Name"``. ``examples() -> [(layer,
+    shape), ...]`` makes small layers of that type, each with the shape of one sample that it takes, for the conformance
+    kit: odd sizes, strides, groups, whatever the twin has to tell apart. A callable or ``"package.module:name"``.
     """
 
     kind: ClassVar[str] = "twin"
     module: type | str
+    examples: Callable[[], Iterable[tuple[Any, tuple[int, ...]]]] | str | None = None
+
+    def example_layers(self) -> list[tuple[Any, tuple[int, ...]]]:
+        """What ``examples`` makes, imported if it is given as a string; empty without it."""
+        return [] if self.examples is None else list(imported(self.examples)())
 
 
 class FeedbackLearner(Record):

@@ -81,6 +81,15 @@ def _module(record: Record) -> Complaint | None:
     return f"has module={record.module!r}", "give a type or the text 'package.module:Name'"
 
 
+def _examples(record: Record) -> Complaint | None:
+    if not isinstance(record, Twin) or record.examples is None or callable(record.examples):
+        return None
+    if isinstance(record.examples, str) and _BUILD.fullmatch(record.examples):
+        return None
+    what = f"has examples={record.examples!r}"
+    return what, "give a callable that returns [(layer, shape), ...], or the text 'package.module:name'"
+
+
 def _path(record: Record) -> Complaint | None:
     if not isinstance(record, Recipe) or Path(record.path).is_file():
         return None
@@ -176,6 +185,7 @@ _CHECKS: tuple[Callable[[Record], Complaint | None], ...] = (
     _build,
     _details,
     _module,
+    _examples,
     _path,
     _config,
     _smallest,

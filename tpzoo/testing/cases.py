@@ -22,6 +22,7 @@ CHECKS = {
     "architecture": ("architectures:CHECKS",),
     "feedback": ("paths:CHECKS",),
     "map": ("maps:CHECKS",),
+    "twin": ("twins:CHECKS",),
     "learner": ("learners:CHECKS",),
     "rule": ("rules:CHECKS", "rules_over_steps:CHECKS"),
     "output": ("objectives:OUTPUTS",),

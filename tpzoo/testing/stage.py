@@ -110,8 +110,13 @@ class Stage(Casting):
 
     def twin(self, layer: nn.Module, shape_in: tuple[int, ...], shape_out: tuple[int, ...], settings: Any) -> Any:
         """The twin of a layer, by its type; inner layers are looked up in the same way."""
+        return self.twin_by(self.catalogue.twin(type(layer)), layer, shape_in, shape_out, settings)
+
+    def twin_by(
+        self, record: Record, layer: nn.Module, shape_in: tuple[int, ...], shape_out: tuple[int, ...], settings: Any
+    ) -> Any:
+        """The twin that ``record``, registered or not, makes of a layer."""
         ends = importlib.import_module("tpzoo.engine.twin").TwinEnds
-        record = self.catalogue.twin(type(layer))
         return record.builder()(layer, ends(shape_in, shape_out, partial(self._inner, settings), settings))
 
     def _inner(self, settings: Any, layer: nn.Module, before: tuple[int, ...], after: tuple[int, ...]) -> Any:

@@ -59,6 +59,16 @@ def test_no_weights_are_shared_with_the_network(family: str) -> None:
     assert not taken & {p.data_ptr() for p in layerwise(network, name="mirror").parameters()}
 
 
+@pytest.mark.parametrize("credit", ["stage", "block"])
+@pytest.mark.parametrize("family", MIRRORED)
+def test_mirrored_weights_have_the_names_and_shapes_of_the_network(family: str, credit: str) -> None:
+    network = make(family, credit)
+    for edge in layerwise(network, name="mirror").edges:
+        theirs = {name: p.shape for name, p in network.blocks[edge.source].named_parameters()}
+        own = {name: value.shape for name, value in edge.map.mirrored().items()}
+        assert own and own.items() <= theirs.items()
+
+
 @pytest.mark.parametrize(
     ("family", "message"),
     [("vit", "Glue.*mean|Glue.*getitem"), ("efficientnet", "InvertedResidual"), ("regnet_se", "SEModule")],

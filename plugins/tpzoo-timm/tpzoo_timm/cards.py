@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from typing import Any
 
@@ -80,4 +81,12 @@ def tpzoo_twins() -> Iterator[Twin]:
     for module, (text, builder) in TWINS.items():
         package, _, layer = module.partition(":")
         name = f"{package.rpartition('.')[2]}.{layer}"
-        yield Twin(name=name, summary=text, module=module, build=f"tpzoo_timm.{builder}")
+        made = None if layer == "Glue" else partial(examples, name)  # any traced code: there is none to show
+        yield Twin(name=name, summary=text, module=module, build=f"tpzoo_timm.{builder}", examples=made)
+
+
+def examples(name: str) -> list[tuple[Any, tuple[int, ...]]]:
+    """Layers of one type and the shapes that they take; timm is loaded when it is called."""
+    from tpzoo_timm.examples import EXAMPLES
+
+    return EXAMPLES[name]()

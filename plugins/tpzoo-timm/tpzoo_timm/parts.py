@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -51,9 +52,7 @@ class LinearTwin(TwinLayer):
 
 
 class PermuteTwin(LinearTwin):
-    """The axes as they were."""
-
-    reshapes = True
+    """The axes as they were. Values move in memory, so that it is no reshape."""
 
     def __init__(self, layer: Permute, ends: TwinEnds) -> None:
         super().__init__()
@@ -102,7 +101,9 @@ class PointwiseTwin(TwinLayer):
         super().__init__()
         if any(True for _ in layer.parameters()):
             raise UnknownComponentError(f"no twin for the activation {type(layer).__name__}, which has parameters", "")
-        self.activation = layer
+        self.activation = copy.deepcopy(layer)
+        if getattr(self.activation, "inplace", False):
+            self.activation.inplace = False  # type: ignore[assignment]  # what it is given is an activation of the pass
 
     def forward(self, v: Tensor, side: Side) -> Tensor:
         return self.activation(v)

@@ -32,7 +32,7 @@ class MirrorMap(FeedbackMap):
         return self.twin.difference(source_activation(at), d, side(at))
 
     def mirrored(self) -> dict[str, Tensor]:
-        return self.twin.mirrored()
+        return self.twin.weights()
 
     def features(self, u: Tensor, at: At) -> Tensor:
         for name, twin in self._part(True):

@@ -21,7 +21,8 @@ class WeightAlignment(Probe):
         trace, found = snapshot.clean_trace(), {}
         for edge in snapshot.feedback.edges:
             mirrored = edge.map.mirrored()
-            weights = dict(snapshot.network.get_submodule(f"blocks.{trace[edge.source].block}").named_parameters())
+            block = snapshot.network.get_submodule(f"blocks.{trace[edge.source].block}")
+            weights = dict(block.named_parameters(remove_duplicate=False))
             for name, backward in mirrored.items():
                 label = edge.name if len(mirrored) == 1 else f"{edge.name}.{name.removesuffix('.weight')}"
                 forward = weights[name].detach()

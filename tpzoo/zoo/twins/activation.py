@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 from torch import Tensor, nn
 
 from tpzoo import Activation, Side, TwinEnds, TwinLayer, activation
@@ -35,10 +37,18 @@ class ModuleTwin(TwinLayer):
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
-        self.module = module
+        self.module = out_of_place(module)
 
     def forward(self, v: Tensor, side: Side) -> Tensor:
         return self.module(v)
+
+
+def out_of_place(module: nn.Module) -> nn.Module:
+    """A copy that leaves its input as it is, which for a twin is an activation of the pass at hand."""
+    copied = copy.deepcopy(module)
+    if getattr(copied, "inplace", False):
+        copied.inplace = False  # type: ignore[assignment]
+    return copied
 
 
 def build(layer: nn.Module, ends: TwinEnds) -> TwinLayer:

@@ -1,6 +1,8 @@
 """The built-in twins: which type of layer map ``mirror`` inverts, and how."""
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 from tpzoo import Twin, hookimpl
 from tpzoo.zoo.papers import ERNOULT_2022
@@ -29,9 +31,23 @@ TWINS = {
 }
 
 
+def examples(name: str) -> list[tuple[Any, tuple[int, ...]]]:
+    """Layers of the type ``name`` and the shapes that they take; torch is loaded when it is called."""
+    from tpzoo.zoo.twins.examples import EXAMPLES
+
+    return EXAMPLES[name]()
+
+
 @hookimpl
 def tpzoo_twins() -> Iterator[Twin]:
     """Yield the built-in twins."""
     for module, (summary, builder) in TWINS.items():
         name = module.rpartition(":")[2]
-        yield Twin(name=name, summary=summary, module=module, build=f"tpzoo.zoo.twins.{builder}", paper=ERNOULT_2022)
+        yield Twin(
+            name=name,
+            summary=summary,
+            module=module,
+            build=f"tpzoo.zoo.twins.{builder}",
+            examples=partial(examples, name),
+            paper=ERNOULT_2022,
+        )

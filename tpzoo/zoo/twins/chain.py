@@ -57,7 +57,7 @@ class ResidualTwin(TwinLayer):
 
 def prefixed(twins: Iterable[tuple[str, nn.Module]]) -> dict[str, Tensor]:
     """The mirrored weights of named twins, by the names that their layers' weights have in the block."""
-    return {f"{name}.{key}": value for name, twin in twins for key, value in twin.mirrored().items()}  # type: ignore[operator]
+    return {f"{name}.{key}": value for name, twin in twins for key, value in twin.weights().items()}  # type: ignore[operator]
 
 
 def commuted(items: list[tuple[str, TwinLayer]]) -> list[tuple[str, TwinLayer]]:
@@ -71,7 +71,8 @@ def commuted(items: list[tuple[str, TwinLayer]]) -> list[tuple[str, TwinLayer]]:
 
 def chain(layer: Chain | nn.Sequential, ends: TwinEnds) -> TwinLayer:
     """The twin of layers in a row."""
-    layers = layer.layers if isinstance(layer, Chain) else dict(layer.named_children())
+    # A module may stand in several places of a row: ``named_children`` would list it once.
+    layers = layer.layers if isinstance(layer, Chain) else dict(layer._modules)
     shapes = layer_shapes(list(layers.values()), ends.shape_in)
     triples = zip(layers.items(), shapes[:-1], shapes[1:], strict=True)
     return ChainTwin({name: ends.make(each, before, after) for (name, each), before, after in triples})
@@ -86,4 +87,4 @@ def residual(layer: Residual, ends: TwinEnds) -> TwinLayer:
 
 def module(layer: ModuleBlock, ends: TwinEnds) -> TwinLayer:
     """The twin of the module that a block wraps."""
-    return ends.make(layer.module, ends.shape_in, ends.shape_out)
+    return ends.make(layer.module, ends.shape_in, ends.shape_out).called(lambda name: f"module.{name}")
