@@ -77,3 +77,8 @@ def test_it_reads_files_only_and_loads_no_torch(run: Path, tmp_path: Path) -> No
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
+def test_a_file_that_cannot_be_written(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "out" / "report.html").mkdir(parents=True)
+    assert_message(tpzoo("report", run, "--out", tmp_path / "out"), "report.html cannot be written", "--out")

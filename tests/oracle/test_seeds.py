@@ -10,7 +10,7 @@ import torch
 from tests.blocks import make_batch
 from tests.oracle.parts import MakeOptimizer, assert_alike, make_engine, weights
 from tpzoo import CompatibilityError, Context, Rule
-from tpzoo.engine import Iterations, SeedBatch
+from tpzoo.engine import Group, Iterations, SeedBatch
 from tpzoo.zoo.rules.dtp import DTP
 from tpzoo.zoo.rules.tp import TP
 
@@ -100,3 +100,21 @@ def test_what_cannot_be_batched_is_refused(device: str) -> None:
     by_edge = Iterations(by_edge={"fc2": 1, "fc3": 1, "head": 2})
     with pytest.raises(CompatibilityError, match="iterations"):
         SeedBatch([make_engine("mlp", device, iterations=by_edge)], SGD, SGD)
+
+
+def test_what_is_not_trained_does_not_move(device: str) -> None:
+    """As in frozen MNIST: one block learns, and one map."""
+    engines = [make_engine("mlp", device, seed=seed) for seed in SEEDS]
+    for engine in engines:
+        fc1, fc2 = engine.network.blocks["fc1"], engine.feedback.maps["fc2"]
+        engine.forward = Group(dict(engine.network.blocks.items()), SGD(list(fc1.parameters())))
+        engine.backward = Group(dict(engine.feedback.maps.items()), SGD(list(fc2.parameters())))
+    start = [weights(engine) for engine in engines]
+    batch = SeedBatch(engines, SGD, SGD)
+    pairs = [make_batch(engine.network, seed=seed) for seed, engine in enumerate(engines)]
+    batch.train_batch(*(torch.stack(list(each)) for each in zip(*pairs, strict=True)))
+    batch.write_back()
+    for engine, before in zip(engines, start, strict=True):
+        after = weights(engine)
+        moved = {".".join(name.split(".")[:3]) for name in after if not torch.equal(after[name], before[name])}
+        assert moved == {"network.blocks.fc1", "feedback.maps.fc2"}

@@ -65,6 +65,10 @@ class SeedBatch:
         for seed in self._seeds:
             seed.network.backend = seed.feedback.backend = FUNCTIONAL
         self._parameters, self._buffers = stack_module_state(self._seeds)
+        self._trained = {
+            *(f"network.blocks.{name}" for name in first.forward.trained),
+            *(f"feedback.maps.{name}" for name in first.backward.trained),
+        }
         self._forward = self._optimizer("network.blocks.", forward)
         self._backward = self._optimizer("feedback.maps.", backward)
 
@@ -105,14 +109,15 @@ class SeedBatch:
         return torch.func.vmap(one)(state, *inputs)
 
     def _optimizer(self, prefix: str, make: MakeOptimizer) -> torch.optim.Optimizer | None:
-        found = [p for name, p in self._parameters.items() if name.startswith(prefix)]
+        found = [p for name, p in self._parameters.items() if name.startswith(prefix) and name in self._trained]
         return make(found) if found else None
 
     def _step(self, optimizer: torch.optim.Optimizer | None, prefix: str, gradients: dict[str, Tensor]) -> None:
         if optimizer is None:
             return
         for name, gradient in gradients.items():
-            self._parameters[prefix + name].grad = gradient
+            if prefix + name in self._trained:
+                self._parameters[prefix + name].grad = gradient
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 

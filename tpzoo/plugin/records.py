@@ -141,10 +141,12 @@ class TargetRule(Record):
     """How the output displacement becomes updates. ``build(settings) -> Rule``.
 
     ``uses_feedback`` is False for a rule that needs no feedback path (bp): the config then selects ``none``.
+    ``uses_output`` is False for one that ignores the output strategy: ``divide_by_step_size`` then divides nothing.
     """
 
     kind: ClassVar[str] = "rule"
     uses_feedback: bool = True
+    uses_output: bool = True
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,10 @@ class OptimizerSettings:
     lr: PerName[float] = per_block(
         1e-3, minimum=0, help="learning rate; 0: updates are computed, and measured, but nothing moves"
     )
-    divide_by_step_size: bool = setting(False, help="forward only: the rate used is lr / output.step_size")
+    divide_by_step_size: bool = setting(
+        False,
+        help="forward only: the rate used is lr / output.step_size; no effect on a rule without targets, such as bp",
+    )
     weight_decay: PerName[float] = per_block(0.0, minimum=0, help="weight decay")
     train: str | tuple[str, ...] = setting("*", help="which blocks or edges learn: a glob pattern or a list of them")
     clip: float | None = setting(None, above=0, help="largest global gradient norm; null: no clipping")

@@ -51,7 +51,8 @@ class Run:
 
     def kind(self, probe: str) -> str:
         """The name of the probe that the config calls ``probe``."""
-        chosen = (self.config.get("probes") or {}).get(probe)
+        probes = self.config.get("probes")
+        chosen = probes.get(probe) if isinstance(probes, dict) else None
         name = chosen.get("name", probe) if isinstance(chosen, dict) else chosen or probe
         return str(name).rsplit("/", 1)[-1]  # a distribution may stand before it
 

@@ -145,5 +145,10 @@ def _draw_one(picture: Picture, formats: Sequence[str]) -> dict[str, bytes]:
 
 
 def _write(path: Path, content: str | bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, content)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, content)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be written: {error.strerror or error}", "choose another folder by --out"
+        ) from error

@@ -77,12 +77,12 @@ class Maker:
     def __init__(
         self, catalogue: Catalogue, blocks: Sequence[str] | None = None, edges: Sequence[str] | None = None
     ) -> None:
-        self._catalogue = catalogue
+        self.catalogue = catalogue
         self._names = {"block": blocks, "edge": edges}
 
     def __call__(self, kind: str, chosen: Component, *arguments: Any) -> Any:
         """Build one component: its builder gets its settings, then ``arguments``."""
-        record = self._catalogue.find(kind, _full_name(chosen)).record
+        record = self.catalogue.find(kind, _full_name(chosen)).record
         settings = self.resolve(chosen.settings, chosen.name)
         if record.config is None and not arguments:
             return record.builder()()
@@ -94,7 +94,7 @@ class Maker:
         def inner(each: nn.Module, before: tuple[int, ...], after: tuple[int, ...]) -> TwinLayer:
             return self.twin(each, before, after, settings)
 
-        record = self._catalogue.twin(type(layer))
+        record = self.catalogue.twin(type(layer))
         found: TwinLayer = record.builder()(layer, TwinEnds(shape_in, shape_out, inner, settings))
         return found
 
@@ -123,10 +123,30 @@ def build_feedback(make: Maker, chosen: Component, network: Network) -> Feedback
     def make_map(ends: Any) -> Any:
         if chosen_map is None:
             raise TypeError(f"feedback path '{chosen.name}' connects wires but has no setting 'map'")
-        return make("map", chosen_map, ends)
+        return make("map", _without_lists(chosen_map), ends)
 
     feedback: Feedback = make("feedback", chosen, network, connector(network, make_map, make.twin))
+    if chosen_map is not None:  # every pattern must match an edge
+        Maker(make.catalogue, edges=[edge.name for edge in feedback.edges]).resolve(
+            chosen_map.settings, chosen_map.name
+        )
     return feedback
+
+
+def _without_lists(chosen: Component) -> Component:
+    """``chosen``, if no setting lists values by edge: while maps are made, nobody knows all edges yet.
+
+    Raises:
+        SettingError: one does.
+    """
+    settings = chosen.settings
+    for name, value in vars(settings).items() if dataclasses.is_dataclass(settings) else ():
+        if isinstance(value, PerName) and isinstance(value.value, tuple):
+            raise SettingError(
+                f"map '{chosen.name}': {name} lists values, and a map's settings cannot be listed by edge",
+                "give one value for all, or {pattern: value}",
+            )
+    return chosen
 
 
 @contextmanager
@@ -144,7 +164,9 @@ def _steppers(
     blocks, edges = dict(network.blocks.items()), dict(feedback.maps.items())
     if getattr(chosen.feedback.settings, "divide_by_step_size", False):
         raise SettingError("optimizer.feedback.divide_by_step_size: no step size belongs to the maps")
-    forward_chosen = with_rate_used(chosen.forward, experiment.output)
+    record = catalogue.find("rule", _full_name(experiment.rule)).record
+    divides = getattr(record, "uses_output", True)
+    forward_chosen = with_rate_used(chosen.forward, experiment.output) if divides else chosen.forward
     forward = _stepper(forward_chosen, blocks, list(blocks), catalogue, epochs)
     # what is never trained needs no optimiser, whose schedule would warn that it was never stepped
     learns = learner.trains or rule.trains_feedback

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,12 +94,22 @@ class Casting:
 
     def _preferred(self, kind: str) -> list[Record]:
         first = [self.find(kind, name) for name in PREFERRED[kind]]
+        if kind in ("output", "loss"):
+            return first
         others = [entry.record for entry in self.catalogue.entries(kind) if entry.record not in first]
-        return first if kind in ("output", "loss") else [*first, *others]
+        return [*first, *(_one_of_each_kind(others) if kind == "architecture" else others)]
 
     def _map_of(self, path: Record) -> Record | None:
         chosen = getattr(self.settings(path), "map", None) if isinstance(path, FeedbackPath) else None
         return self.find("map", chosen.name) if isinstance(chosen, Component) else None
+
+
+def _one_of_each_kind(architectures: Sequence[Record]) -> list[Record]:
+    """The first of those that share their settings: a plugin may bring a thousand variants of one architecture."""
+    found: dict[Any, Record] = {}
+    for record in architectures:
+        found.setdefault(record.config or record, record)
+    return list(found.values())
 
 
 def settings_of(record: Record, values: Mapping[str, Any], catalogue: Catalogue) -> Any:

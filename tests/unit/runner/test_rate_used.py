@@ -34,3 +34,9 @@ def test_an_output_without_a_step_size_is_refused(tmp_path: Path) -> None:
 def test_the_maps_have_no_step_size(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"optimizer\.feedback"):
         rates(tmp_path, "optimizer.feedback.divide_by_step_size=true")
+
+
+def test_backpropagation_has_no_step_size(tmp_path: Path) -> None:
+    """Its gradient does not contain the step size either."""
+    chosen = ("rule=bp", "output.step_size=0.5", "optimizer.forward.lr=0.02")
+    assert rates(tmp_path, *chosen, "optimizer.forward.divide_by_step_size=true") == rates(tmp_path, *chosen)

@@ -1,7 +1,8 @@
 """The output should move down the gradient of each sample's own loss: d_L = -step_size dloss/dh_L.
 
 By default the gradient does not contain 1 / batch. Meulemans et al. 2020 step down the gradient of the mean loss
-(``reduction: mean``): every displacement, and so every update, is then smaller by the number of rows in the batch.
+(``reduction: mean``): every displacement, and so every update, is then smaller by the number of rows that
+this process holds of the batch.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tpzoo import MetricProbe, PerName, ProbeSettings, hookimpl, per_block, setting
+from tpzoo import MetricProbe, PerName, ProbeSettings, SettingError, hookimpl, per_block, setting
 from tpzoo.zoo.papers import ERNOULT_2022, MEULEMANS_2020, MEULEMANS_2021
 
 DAMPING = "lambda; 0: the pseudo-inverse"
@@ -47,6 +47,10 @@ class DampingSearchSettings(ProbeSettings):
     """Settings of ``gnt_damping_search``."""
 
     dampings: tuple[float, ...] = setting(DAMPINGS, minimum=0, help="the dampings to try, at every block")
+
+    def __post_init__(self) -> None:
+        if not self.dampings:
+            raise SettingError("dampings is empty", "list the dampings to try")
 
 
 @dataclass(frozen=True)

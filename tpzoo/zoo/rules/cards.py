@@ -19,7 +19,7 @@ class UpdateSettings:
     update: str = setting(
         "gradient",
         choices=("gradient", "minimal_norm"),
-        help="the gradient of that loss, or the least change of a dense block that makes the displacement",
+        help="the gradient of that loss, or the least change of a dense block that moves its pre-activation by s'(a) d",
     )
     norm_ratio: float = setting(
         1.0,
@@ -43,6 +43,7 @@ def tpzoo_target_rules() -> Iterator[TargetRule]:
         summary="backpropagation, end to end: the baseline",
         build="tpzoo.zoo.rules.bp:BP",
         uses_feedback=False,
+        uses_output=False,
         provides=("tied_oracle",),
     )
     yield TargetRule(

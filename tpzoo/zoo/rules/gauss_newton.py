@@ -5,6 +5,8 @@
 With damping 0 this is pinv(J_i) d_L, the least displacement that moves the output by d_L to first order; with much
 damping its direction is that of backpropagation. At the output J = I, so that d_L / (1 + damping) is left of d_L. The
 paper's d_L contains no step size: set ``output.step_size`` to 1 for its scale. No feedback path is used.
+With damping 0 the pseudo-inverse is a decomposition that may wait for the host on a GPU: capture a CUDA graph with a
+damping above 0.
 """
 
 from __future__ import annotations

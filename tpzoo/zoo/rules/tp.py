@@ -18,8 +18,9 @@ class TP(LocalUpdates):
 
     def displacements(self, trace: Trace, feedback: Feedback, batch: Batch, draw: Draw) -> dict[str, Tensor]:
         found = {trace.last: batch.output_displacement(trace.output)}
+        memory = feedback.memory(trace)
         for edge in feedback.edges:
-            at = feedback.at(edge, trace, batch.y)
+            at = feedback.at(edge, trace, batch.y, memory)
             u = source_activation(at)
             source = trace.last if edge.source == "output" else edge.source
             sent = edge.map.difference(found[source], at) + (edge.map(u, at) - at.target.out)
