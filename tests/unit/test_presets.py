@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from tests.helpers.runs import write_toy_data
+from tests.oracle.parts import weights
 from tpzoo.config import Experiment, load
 from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.recipes import recipe_folder
-from tpzoo.runner.build import with_rate_used
+from tpzoo.runner.build import build, with_rate_used
 
 FOLDER = recipe_folder() / "meulemans2020"
 PRESETS = [path for name in ("mnist", "fashion_mnist", "frozen_mnist", "cifar10", "cifar10_cnn")
@@ -115,3 +118,17 @@ def test_convolutional_layers_have_a_mean_as_their_loss(path: Path) -> None:
         assert [made.rule.settings.local_loss[name] for name in ("conv1", "conv2", "fc1", "fc2")] == [
             "mean", "mean", "sum", "sum",
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["dtp", "ddtp_linear", "ddtp_rhl", "ddtp_control"])
+def test_in_a_step_of_frozen_mnist_the_first_layer_moves_and_all_feedback(tmp_path: Path, method: str) -> None:
+    words = ["data=npz", f"data.path={write_toy_data(tmp_path)}", "data.validation=0", "architecture.hidden=[6,5,4]"]
+    loaded = load(FOLDER / "frozen_mnist" / f"{method}.yaml", [*words, "device=cpu"], load_catalogue())
+    built = build(loaded.experiment, load_catalogue())
+    engine, split = built.engine, built.data.train
+    before = weights(engine)
+    engine.train_batch(built.data.prepare(split.x[:16], built.dtype), split.y[:16])
+    moved = {name.rpartition(".")[0] for name, value in weights(engine).items() if not torch.equal(value, before[name])}
+    maps = {name.rpartition(".")[0] for name in before if name.startswith("feedback.maps")}
+    assert {name for name in moved if name.startswith("network")} == {"network.blocks.fc1.linear"}
+    assert {name for name in moved if name.startswith("feedback")} == maps
