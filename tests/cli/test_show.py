@@ -63,7 +63,7 @@ def test_every_line_says_where_its_value_comes_from(tmp_path: Path) -> None:
     lines = tpzoo("show", "config", config.name, "seed=7", "--origins", cwd=tmp_path).stdout.splitlines()
     origins = {line.split("  #")[0].strip(): line.rpartition("  # ")[2] for line in lines if "  # " in line}
     assert all("  # " in line for line in lines if not line.endswith(":"))
-    assert origins["rule: {name: tp}"] == "mine.yaml:1"
+    assert origins["name: tp"] == "mine.yaml:1"
     assert origins["sigma: {'*': 0.2}"] == "mine.yaml:4"
     assert origins["seed: 7"] == "command line: seed=7"
     assert origins["reduction: mean"] == "default of learner 'drl'"
