@@ -55,7 +55,7 @@ FIGURES = {
         " configs/ernoult2022/cifar10_narrow_vgg_{bp,ldrl}.yaml",
         "One seed; channels 16-32-64-64-128, the same forward rate for both. Errors in per cent. Measured with the"
         " pictures in one .npz file: `data=npz data.path=cifar10.npz data.channels=last data.normalisation=standard"
-        " data.flip=true data.crop=4`.",
+        " data.flip=true data.crop=4`; seconds while other work ran on the machine.",
     ),
     "ernoult2022_phases": (
         "Cost of a training step of L-DRL: SimpleVGG, published iterations",
@@ -68,8 +68,8 @@ FIGURES = {
         "python benchmarks/train_recipes.py --threads 1 --seeds 0 1 2 --runs runs/meulemans2020"
         " --csv docs/data/meulemans2020_mnist.csv configs/meulemans2020/mnist/{bp,dtp,ddtp_linear,dfa}.yaml",
         "784-5x256-10, float32. Test errors in per cent, after the last epoch and at the epoch of the best validation"
-        " accuracy; a seed is also that of the validation split. Other methods have one seed. Seconds were taken while"
-        " other work ran on the machine: the cost table compares methods.",
+        " accuracy; a seed is also that of the validation split. Seeds that are missing have not been trained yet."
+        " Seconds were taken while other work ran on the machine: the cost table compares methods.",
     ),
     "meulemans2020_cost": (
         "Meulemans et al. 2020: cost of a training step",
