@@ -41,7 +41,7 @@ FIGURES = {
     "mnist": (
         "MNIST, 5 hidden layers of 256, 5 epochs",
         "python benchmarks/train_recipes.py --csv docs/data/mnist.csv configs/mnist/{bp,dtp,ddtp_linear}.yaml",
-        "One seed. 55,000 images to train, 5,000 for validation. Accuracies in per cent.",
+        "One seed. 55,000 images to train, 5,000 for validation. Errors in per cent.",
     ),
     "ernoult2022": (
         "L-DRL and backpropagation on small pictures",
