@@ -22,7 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.mutation.mutants import MUTANTS, Mutant  # noqa: E402
+from tests.mutation.mutant import Mutant  # noqa: E402
+from tests.mutation.mutants import MUTANTS  # noqa: E402
 
 TIMEOUT = 600
 COPIED = ("tpzoo", "tests", "configs", "pyproject.toml", "README.md")

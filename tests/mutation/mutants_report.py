@@ -1,0 +1,56 @@
+"""Mutants of the report."""
+
+from __future__ import annotations
+
+from tests.mutation.mutant import mutant
+
+RESULTS, REPORT_BLOCKS, STATISTICS = (f"unit/report/test_{name}.py" for name in ("results", "blocks", "statistics"))
+METHODS, DAMPING, STEPS = (f"unit/report/test_{name}.py" for name in ("methods", "damping", "output_step"))
+
+REPORT = (
+    mutant(
+        "report: the deviation of a sample divides by n",
+        "report/statistics.py",
+        "kept.std(ddof=1)",
+        "kept.std()",
+        STATISTICS,
+    ),
+    mutant("report: a rolling deviation divides by n", "report/statistics.py", "/ (n - 1))", "/ n)", STATISTICS),
+    mutant(
+        "report: a rolling window is too short", "report/statistics.py", "WINDOW = 30", "WINDOW = 29", REPORT_BLOCKS
+    ),
+    mutant(
+        "report: the last of equal epochs is reported",
+        "report/results.py",
+        "(-accuracy[each], each)",
+        "(-accuracy[each], -each)",
+        RESULTS,
+    ),
+    mutant(
+        "report: the test data choose the epoch",
+        "report/results.py",
+        'values(run, "valid_accuracy")',
+        'values(run, "test_accuracy")',
+        RESULTS,
+    ),
+    mutant(
+        "report: the validation loss chooses",
+        "report/results.py",
+        "if accuracy and not regression:",
+        "if accuracy and regression:",
+        RESULTS,
+    ),
+    mutant(
+        "report: the split's seed makes another method",
+        "report/methods.py",
+        '(("seed",), ("data", "split_seed"))',
+        '(("seed",),)',
+        METHODS,
+    ),
+    mutant("report: a repeated run counts twice", "report/methods.py", "if twin is None:", "if True:", METHODS),
+    mutant("report: the output block is drawn", "report/blocks.py", "last.get(index) != ", "None != ", REPORT_BLOCKS),
+    mutant("report: the largest angle is the best", "report/damping.py", "min(known)[1]", "max(known)[1]", DAMPING),
+    mutant(
+        "report: arrows of full length", "report/output_step.py", "- self.output)) / 2 if", "- self.output)) if", STEPS
+    ),
+)
