@@ -84,8 +84,8 @@ FIGURES = {
         " --csv docs/data/meulemans2020_cifar10.csv"
         " configs/meulemans2020/cifar10/{bp,dfa,ddtp_linear,dtp,ddtp_control}.yaml epochs=3",
         "3072-3x1024-10, one seed, 3 of 100 epochs, the first after 10 epochs of feedback training where the preset has"
-        " them. Errors in per cent; the last of three epochs is also the best validation epoch of all. Seconds were taken"
-        " while other work ran on the machine. Measured with the pictures in one .npz file: `data=npz"
+        " them. Errors in per cent; the last epoch is also the best validation epoch of all. Seconds were taken while"
+        " other work ran on the machine. Measured with the pictures in one .npz file: `data=npz"
         " data.path=cifar10.npz data.channels=last data.normalisation=half data.validation=5000`.",
     ),
     "resnet_alignment": (
