@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutation.mutant import mutant
 
 NEWTON, NEWTON_PROBES = "oracle/test_gauss_newton.py", "oracle/test_gauss_newton_probes.py"
+OUTPUT_PROBES = "oracle/test_output_probes.py"
 MINIMAL = "oracle/test_minimal_norm.py"
 
 GAUSS_NEWTON = (
@@ -69,13 +70,13 @@ GAUSS_NEWTON = (
         "zoo/probes/condition_two.py",
         'self._space == "pre"',
         'self._space == "out"',
-        NEWTON_PROBES,
+        OUTPUT_PROBES,
     ),
     mutant(
         "output step: its sign is lost",
         "zoo/probes/output_step.py",
         "change = -output_change",
         "change = output_change",
-        NEWTON_PROBES,
+        OUTPUT_PROBES,
     ),
 )

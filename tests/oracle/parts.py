@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from tests.blocks import make_network
-from tpzoo import Batch, Ends, Feedback, FeedbackMap, Learner, Network, PerName, Rule
+from tests.blocks import make_batch, make_network
+from tpzoo import Batch, Draw, Ends, Feedback, FeedbackMap, Learner, Network, PerName, Rule, Snapshot
 from tpzoo.engine import BACKENDS, Engine, Group, Iterations, Streams, connector
 from tpzoo.engine.draw import Share
 from tpzoo.zoo.feedback import direct, layerwise, mlp, random_hidden, tied
@@ -139,3 +140,24 @@ def weights(engine: Engine) -> dict[str, Tensor]:
         for where, module in modules.items()
         for name, value in module.state_dict().items()
     }
+
+
+def snapshot_of(
+    network: Network,
+    path: str = "layerwise/dense",
+    rule: Rule | None = None,
+    count: int = 4,
+    feedback: Feedback | None = None,
+) -> Snapshot:
+    """What a probe sees in a step of ``rule`` (default dtp)."""
+    batch = make_objective(*make_batch(network, count, next(network.parameters()).dtype))
+    feedback, rule = feedback or make_feedback(network, path), rule or DTP()
+    trace, draw = network.trace(batch.x), Draw(torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        d = rule.displacements(trace, feedback, batch, draw)
+    return Snapshot(network, feedback, Frozen(), batch, trace, d, rule.gradients(trace, d), draw)
+
+
+def of_backprop(snapshot: Snapshot) -> Snapshot:
+    """The same moment under rule bp: no pass, no displacements."""
+    return dataclasses.replace(snapshot, trace=None, displacements={}, gradients=snapshot.backprop())

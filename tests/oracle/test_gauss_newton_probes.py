@@ -11,55 +11,25 @@ from torch import Tensor
 from torch.func import functional_call, jacrev
 
 from tests.blocks import Layer, make_batch, make_network
-from tests.oracle.parts import make_feedback, make_objective
-from tpzoo import Batch, Draw, Feedback, Network, PerName, Rule, SettingError, Snapshot, angle
-from tpzoo.zoo.learners.frozen import Frozen
-from tpzoo.zoo.losses.mse import MeanSquaredError
-from tpzoo.zoo.outputs.cards import GradientSettings
-from tpzoo.zoo.outputs.gradient import Gradient
+from tests.oracle.parts import make_feedback, of_backprop, snapshot_of
+from tpzoo import Network, PerName, SettingError, Snapshot, angle
 from tpzoo.zoo.probes.activation_angle import ActivationAngle, mean_angle
 from tpzoo.zoo.probes.cards import (
     ActivationAngleSettings,
-    ConditionTwoSettings,
     DampingSearchSettings,
     GaussNewtonAngleSettings,
     GntAngleSettings,
     NullSpaceSettings,
-    OutputStepSettings,
 )
-from tpzoo.zoo.probes.condition_two import ConditionTwo, feedback_jacobian
 from tpzoo.zoo.probes.gn_angle import GaussNewtonAngle
 from tpzoo.zoo.probes.gnt_angle import GntAngle
 from tpzoo.zoo.probes.gnt_damping_search import GntDampingSearch
 from tpzoo.zoo.probes.null_space_ratio import NullSpaceRatio
-from tpzoo.zoo.probes.output_step import OutputStep
 from tpzoo.zoo.probes.parameter_jacobian import DenseJacobian, FormedJacobian, parameter_jacobian
 from tpzoo.zoo.rules.cards import GaussNewtonSettings
-from tpzoo.zoo.rules.dtp import DTP
 from tpzoo.zoo.rules.gauss_newton import GaussNewton
 
 NETWORKS = ["mlp", "pooled", "residual", "shared"]
-
-
-def snapshot_of(
-    network: Network,
-    path: str = "layerwise/dense",
-    rule: Rule | None = None,
-    count: int = 4,
-    feedback: Feedback | None = None,
-) -> Snapshot:
-    """What a probe sees in a step of ``rule`` (default dtp)."""
-    batch = make_objective(*make_batch(network, count, next(network.parameters()).dtype))
-    feedback, rule = feedback or make_feedback(network, path), rule or DTP()
-    trace, draw = network.trace(batch.x), Draw(torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        d = rule.displacements(trace, feedback, batch, draw)
-    return Snapshot(network, feedback, Frozen(), batch, trace, d, rule.gradients(trace, d), draw)
-
-
-def of_backprop(snapshot: Snapshot) -> Snapshot:
-    """The same moment under rule bp: no pass, no displacements."""
-    return dataclasses.replace(snapshot, trace=None, displacements={}, gradients=snapshot.backprop())
 
 
 def full_jacobian(snapshot: Snapshot, names: Sequence[str]) -> Tensor:
@@ -318,95 +288,3 @@ def test_backprop_never_leaves_the_row_space(device: str) -> None:
     for dtype, tolerance in ((torch.float64, 1e-10), (torch.float32, 1e-5)):
         snapshot = of_backprop(snapshot_of(make_network("mlp", device, dtype), count=16))
         assert all(float(v) < tolerance for v in NullSpaceRatio(NullSpaceSettings()).measure(snapshot).values())
-
-
-# condition_two
-
-
-def projected(forward: Tensor, backward: Tensor) -> float:
-    """|P Q| / |Q| by the projector itself, mean over samples."""
-    p = torch.linalg.pinv(forward) @ forward
-    return float(((p @ backward).flatten(1).norm(dim=1) / backward.flatten(1).norm(dim=1)).mean())
-
-
-@pytest.mark.parametrize("space", ["pre", "out"])
-def test_condition_two_as_written(space: str, device: str) -> None:
-    network = make_network("mlp", device)
-    snapshot = snapshot_of(network, "direct/linear")
-    trace, rows = snapshot.clean_trace(), []
-    for sample in range(4):
-        jacobian, parts = torch.eye(3, dtype=torch.float64, device=device), []
-        for upper, node in (("head", "fc3"), ("fc3", "fc2"), ("fc2", "fc1")):
-            pre = trace[upper].pre[sample]  # type: ignore[index]
-            slope = torch.ones_like(pre) if upper == "head" else 1 - pre.tanh() ** 2
-            jacobian = jacobian @ (slope[:, None] * network.blocks[upper].linear.weight.detach())
-            own = trace[node].pre[sample]  # type: ignore[index]
-            parts.insert(0, jacobian * (1 - own.tanh() ** 2) if space == "pre" else jacobian)
-        rows.append(torch.cat(parts, 1))
-    weights = torch.cat([snapshot.feedback.maps[f"fc{i}"].matrix.weight.detach() for i in (1, 2, 3)])
-    found = ConditionTwo(ConditionTwoSettings(space=space)).measure(snapshot)
-    expected = projected(torch.stack(rows), weights.expand(4, -1, -1))
-    assert float(found["ratio"]) == pytest.approx(expected, abs=1e-8)
-    assert 0.1 < expected < 0.95
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_the_exact_adjoint_fulfils_condition_two(name: str, device: str) -> None:
-    snapshot = snapshot_of(make_network(name, device), "tied")
-    found = ConditionTwo(ConditionTwoSettings(space="out")).measure(snapshot)
-    assert float(found["ratio"]) == pytest.approx(1, abs=1e-10)
-    pre = ConditionTwo(ConditionTwoSettings()).measure(snapshot)
-    assert float(pre["ratio"]) <= 1 + 1e-10
-
-
-def test_the_jacobian_of_nonlinear_feedback(device: str) -> None:
-    """Against torch.func.jacrev through the chain of maps; central differences err by their step squared."""
-    snapshot = snapshot_of(make_network("mlp", device), "layerwise/dense", count=2)
-    trace = snapshot.clean_trace()
-    found = feedback_jacobian(snapshot.feedback, trace, 1e-3)
-
-    def sent(d: Tensor) -> Tensor:
-        made = snapshot.feedback.displacements(trace, d)
-        return torch.cat([made[node] for node in ("fc1", "fc2", "fc3")], 1).sum(0)
-
-    expected = jacrev(sent)(torch.zeros_like(trace.output)).transpose(0, 1)
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
-
-
-def test_condition_two_needs_feedback(device: str) -> None:
-    snapshot = dataclasses.replace(snapshot_of(make_network("mlp", device)), feedback=Feedback([]))
-    with pytest.raises(SettingError, match="needs feedback"):
-        ConditionTwo(ConditionTwoSettings()).measure(snapshot)
-
-
-# output_step
-
-
-def test_output_step_is_what_a_small_step_does(device: str) -> None:
-    for snapshot in (made := snapshot_of(make_network("mlp", device)), of_backprop(made)):
-        found = OutputStep(OutputStepSettings(samples=2)).measure(snapshot)
-        assert len(found) == 2 * 3 * 2
-        before, weights = snapshot.clean_trace().output, dict(snapshot.network.blocks.named_parameters())
-        with torch.no_grad():
-            for name, value in snapshot.gradients.items():
-                weights[name].sub_(1e-6 * value)
-            after = snapshot.network(snapshot.batch.x)
-            for name, value in snapshot.gradients.items():
-                weights[name].add_(1e-6 * value)
-        for sample in (0, 1):
-            for i in (0, 1):
-                assert float(found[f"{sample}/output_{i}"]) == pytest.approx(float(before[sample, i]))
-                change = float((after - before)[sample, i]) / 1e-6
-                assert float(found[f"{sample}/change_{i}"]) == pytest.approx(change, rel=1e-4)
-                assert float(found[f"{sample}/label_{i}"]) == float(snapshot.batch.y[sample] == i)
-
-
-def test_output_step_of_a_regression(device: str) -> None:
-    network = make_network("mlp", device)
-    x, _ = make_batch(network, 2)
-    y = torch.randn(2, 3, dtype=torch.float64, device=device)
-    snapshot = of_backprop(snapshot_of(network))
-    snapshot = dataclasses.replace(snapshot, batch=Batch(x, y, MeanSquaredError(), Gradient(GradientSettings(0.1))))
-    found = OutputStep(OutputStepSettings(samples=5)).measure(snapshot)
-    assert len(found) == 2 * 3 * 2  # no more samples than there are, and two of three outputs
-    assert [float(found[f"{s}/label_{i}"]) for s in (0, 1) for i in (0, 1)] == y[:, :2].flatten().tolist()

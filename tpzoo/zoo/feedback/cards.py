@@ -39,7 +39,9 @@ class DenseSettings:
 class LinearSettings:
     """Settings of map ``linear``."""
 
-    bias: PerName[bool] = per_edge(False, help="whether the map has a bias; it cancels in every difference")
+    bias: PerName[bool] = per_edge(
+        False, help="whether the map has a bias, by pattern but not as a list; it cancels in every difference"
+    )
     init: str = setting("xavier_normal", choices=INITIALISATION_NAMES, help="initialisation; 'torch' is its own")
     max_weights: int = setting(MAX_WEIGHTS, minimum=1, help=MAX_WEIGHTS_HELP)
 

@@ -1,0 +1,111 @@
+"""Probes of what updates and feedback do to the output, against projectors, Jacobians and small steps in float64."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor
+from torch.func import jacrev
+
+from tests.blocks import make_batch, make_network
+from tests.oracle.parts import of_backprop, snapshot_of
+from tpzoo import Batch, Feedback, SettingError
+from tpzoo.zoo.losses.mse import MeanSquaredError
+from tpzoo.zoo.outputs.cards import GradientSettings
+from tpzoo.zoo.outputs.gradient import Gradient
+from tpzoo.zoo.probes.cards import ConditionTwoSettings, OutputStepSettings
+from tpzoo.zoo.probes.condition_two import ConditionTwo, feedback_jacobian
+from tpzoo.zoo.probes.output_step import OutputStep
+
+NETWORKS = ["mlp", "pooled", "residual", "shared"]
+
+
+def projected(forward: Tensor, backward: Tensor) -> float:
+    """|P Q| / |Q| by the projector itself, mean over samples."""
+    p = torch.linalg.pinv(forward) @ forward
+    return float(((p @ backward).flatten(1).norm(dim=1) / backward.flatten(1).norm(dim=1)).mean())
+
+
+@pytest.mark.parametrize("space", ["pre", "out"])
+def test_condition_two_as_written(space: str, device: str) -> None:
+    network = make_network("mlp", device)
+    snapshot = snapshot_of(network, "direct/linear")
+    trace, rows = snapshot.clean_trace(), []
+    for sample in range(4):
+        jacobian, parts = torch.eye(3, dtype=torch.float64, device=device), []
+        for upper, node in (("head", "fc3"), ("fc3", "fc2"), ("fc2", "fc1")):
+            pre = trace[upper].pre[sample]  # type: ignore[index]
+            slope = torch.ones_like(pre) if upper == "head" else 1 - pre.tanh() ** 2
+            jacobian = jacobian @ (slope[:, None] * network.blocks[upper].linear.weight.detach())
+            own = trace[node].pre[sample]  # type: ignore[index]
+            parts.insert(0, jacobian * (1 - own.tanh() ** 2) if space == "pre" else jacobian)
+        rows.append(torch.cat(parts, 1))
+    weights = torch.cat([snapshot.feedback.maps[f"fc{i}"].matrix.weight.detach() for i in (1, 2, 3)])
+    found = ConditionTwo(ConditionTwoSettings(space=space)).measure(snapshot)
+    expected = projected(torch.stack(rows), weights.expand(4, -1, -1))
+    assert float(found["ratio"]) == pytest.approx(expected, abs=1e-8)
+    assert 0.1 < expected < 0.95
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_exact_adjoint_fulfils_condition_two(name: str, device: str) -> None:
+    snapshot = snapshot_of(make_network(name, device), "tied")
+    found = ConditionTwo(ConditionTwoSettings(space="out")).measure(snapshot)
+    assert float(found["ratio"]) == pytest.approx(1, abs=1e-10)
+    pre = ConditionTwo(ConditionTwoSettings()).measure(snapshot)
+    assert float(pre["ratio"]) <= 1 + 1e-10
+
+
+def test_the_jacobian_of_nonlinear_feedback(device: str) -> None:
+    """Against torch.func.jacrev through the chain of maps; central differences err by their step squared."""
+    snapshot = snapshot_of(make_network("mlp", device), "layerwise/dense", count=2)
+    trace = snapshot.clean_trace()
+    found = feedback_jacobian(snapshot.feedback, trace, 1e-3)
+
+    def sent(d: Tensor) -> Tensor:
+        made = snapshot.feedback.displacements(trace, d)
+        return torch.cat([made[node] for node in ("fc1", "fc2", "fc3")], 1).sum(0)
+
+    expected = jacrev(sent)(torch.zeros_like(trace.output)).transpose(0, 1)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_condition_two_needs_feedback(device: str) -> None:
+    snapshot = dataclasses.replace(snapshot_of(make_network("mlp", device)), feedback=Feedback([]))
+    with pytest.raises(SettingError, match="needs feedback"):
+        ConditionTwo(ConditionTwoSettings()).measure(snapshot)
+
+
+# output_step
+
+
+def test_output_step_is_what_a_small_step_does(device: str) -> None:
+    for snapshot in (made := snapshot_of(make_network("mlp", device)), of_backprop(made)):
+        found = OutputStep(OutputStepSettings(samples=2)).measure(snapshot)
+        assert len(found) == 2 * 3 * 2
+        before, weights = snapshot.clean_trace().output, dict(snapshot.network.blocks.named_parameters())
+        with torch.no_grad():
+            for name, value in snapshot.gradients.items():
+                weights[name].sub_(1e-6 * value)
+            after = snapshot.network(snapshot.batch.x)
+            for name, value in snapshot.gradients.items():
+                weights[name].add_(1e-6 * value)
+        for sample in (0, 1):
+            for i in (0, 1):
+                assert float(found[f"{sample}/output_{i}"]) == pytest.approx(float(before[sample, i]))
+                change = float((after - before)[sample, i]) / 1e-6
+                assert float(found[f"{sample}/change_{i}"]) == pytest.approx(change, rel=1e-4)
+                assert float(found[f"{sample}/label_{i}"]) == float(snapshot.batch.y[sample] == i)
+
+
+def test_output_step_of_a_regression(device: str) -> None:
+    network = make_network("mlp", device)
+    x, _ = make_batch(network, 2)
+    y = torch.randn(2, 3, dtype=torch.float64, device=device)
+    snapshot = of_backprop(snapshot_of(network))
+    snapshot = dataclasses.replace(snapshot, batch=Batch(x, y, MeanSquaredError(), Gradient(GradientSettings(0.1))))
+    found = OutputStep(OutputStepSettings(samples=5)).measure(snapshot)
+    assert len(found) == 2 * 3 * 2  # no more samples than there are, and two of three outputs
+    assert [float(found[f"{s}/label_{i}"]) for s in (0, 1) for i in (0, 1)] == y[:, :2].flatten().tolist()
