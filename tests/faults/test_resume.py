@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from tests.helpers.command import assert_message, tpzoo
 from tests.helpers.runs import (
@@ -20,8 +22,10 @@ from tests.helpers.runs import (
     toy,
     write_toy_data,
 )
+from tpzoo.config import load
 from tpzoo.errors import CheckpointError
 from tpzoo.runner.checkpoint import Checkpoints
+from tpzoo.runner.folder import RunFolder
 
 LAYERWISE = ("feedback=layerwise", "learner=reconstruction", "rule=dtp")
 DIRECT = ("feedback=direct", "learner=drl", "rule=dtp")
@@ -133,6 +137,38 @@ def test_an_edited_config_is_refused(data: Path, tmp_path: Path) -> None:
     # what the hash leaves out may change
     assert tpzoo("train", "--resume", folder, "checkpoint.every_epochs=1", "--quiet").returncode == 0
     assert "epoch-0003" in json.loads((folder / "checkpoints" / "labels.json").read_text())
+
+
+def test_a_run_of_a_version_with_fewer_settings_goes_on(data: Path, tmp_path: Path) -> None:
+    """A setting that came later counts as not there, as long as it has its default."""
+    loaded = toy(data, *DIRECT)
+    run(loaded, tmp_path / "whole")
+    folder = tmp_path / "run"
+    with signalled_after(5):
+        run(loaded, folder)
+    config, text = folder / "config.yaml", (folder / "config.yaml").read_text()
+    earlier = re.sub(r", norm_ratio: [^,}]+", "", text)
+    assert earlier != text
+    config.write_text(earlier)
+    assert_message(tpzoo("train", "--resume", folder), "was started with the config", loaded.hash)
+    hashed = load(config).hash_without_later(yaml.safe_load(earlier))
+    for path in (folder / "environment.json", *folder.glob("checkpoints/*/manifest.json")):
+        path.write_text(path.read_text().replace(loaded.hash, hashed))
+    assert_message(tpzoo("train", "--resume", folder, "rule.norm_ratio=3"), "was started with the config", hashed)
+    assert tpzoo("train", "--resume", folder, "--quiet").returncode == 0
+    assert metrics(folder) == metrics(tmp_path / "whole")
+    assert tpzoo("evaluate", folder).stdout.split(":")[0] == "test"
+
+
+def test_two_processes_do_not_train_in_one_folder(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with signalled_after(5):
+        run(toy(data, "rule=bp"), folder)
+    before = _content(folder)
+    with RunFolder(folder).held():
+        assert_message(tpzoo("train", "--resume", folder), "another process is training in", "wait for it", code=1)
+    assert _content(folder) == before
+    assert tpzoo("train", "--resume", folder, "--quiet").returncode == 0
 
 
 def test_a_checkpoint_of_another_config_is_refused(data: Path, tmp_path: Path) -> None:

@@ -81,14 +81,42 @@ class LoadedConfig:
         Names, plugins, device, loggers, checkpoints and the place of the data are left out (``IRRELEVANT``); the
         order of keys does not matter, and neither does whether a value was written or is the default.
         """
-        tree = _qualified(self.experiment)
+        return _digest(self._relevant())
+
+    def hash_without_later(self, written: Mapping[str, Any]) -> str:
+        """:attr:`hash` as it was for a tpzoo that knew only the keys of ``written``, a resolved config of its own.
+
+        Later versions have more settings, whose defaults are what was done before: at its default, a setting that
+        ``written`` does not have counts as not there.
+        """
+        return _digest(self._without_later(self._relevant(), written))
+
+    def _relevant(self) -> dict[str, Any]:
+        tree: dict[str, Any] = _qualified(self.experiment)
         for *groups, key in IRRELEVANT:
             place = tree
             for group in groups:
                 place = place[group]
             place.pop(key, None)
-        text = json.dumps(tree, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
+        return tree
+
+    def _without_later(self, tree: Mapping[str, Any], written: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+        kept: dict[str, Any] = {}
+        for key, value in tree.items():
+            here = f"{path}{key}"
+            if isinstance(value, Mapping) and isinstance(written.get(key), Mapping):
+                kept[key] = self._without_later(value, written[key], f"{here}.")
+            elif key in written or not self._is_default(here):
+                kept[key] = value
+        return kept
+
+    def _is_default(self, path: str) -> bool:
+        origins = [origin for key, origin in self.origins.items() if key == path or key.startswith(f"{path}.")]
+        return all(origin.startswith("default") for origin in origins)
+
+
+def _digest(tree: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:HASH_LENGTH]
 
 
 def to_plain(value: Any) -> Any:

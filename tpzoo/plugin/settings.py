@@ -26,6 +26,8 @@ class PerName(Generic[T]):
     """
 
     value: T | Mapping[str, T] | Sequence[T]
+    # Every step asks, and matching patterns is slow.
+    _known: dict[str, T] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.value, list):
@@ -33,6 +35,11 @@ class PerName(Generic[T]):
 
     def __getitem__(self, name: str) -> T:
         """The value for one name. A list must have been resolved first; the builder does that for every component."""
+        if name not in self._known:
+            self._known[name] = self._of(name)
+        return self._known[name]
+
+    def _of(self, name: str) -> T:
         if isinstance(self.value, Mapping):
             return _by_pattern(
                 {p: v for p, v in self.value.items() if fnmatch.fnmatchcase(name, p)}, [name], "setting"

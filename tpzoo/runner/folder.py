@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from tpzoo.errors import CheckpointError, SettingError
+import yaml  # type: ignore[import-untyped]
+from filelock import FileLock, Timeout
+
+from tpzoo.config import LoadedConfig
+from tpzoo.errors import CheckpointError, RunError, SettingError
 from tpzoo.runner.files import remove_unfinished, write_atomic
 from tpzoo.runner.summary import Summary, write_summary
 
@@ -42,6 +47,35 @@ class RunFolder:
             return str(json.loads((self.path / "environment.json").read_text("utf-8"))["config_hash"])
         except (OSError, ValueError, KeyError, TypeError):
             return ""
+
+    def hash_of(self, loaded: LoadedConfig) -> str:
+        """The hash of ``loaded`` as the version of tpzoo that started the run would have found it."""
+        try:
+            written = yaml.safe_load(self.config())
+        except (yaml.YAMLError, UnicodeDecodeError):
+            return loaded.hash  # whoever loaded it did so from elsewhere
+        return loaded.hash_without_later(written if isinstance(written, dict) else {})
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from training in this folder; the system lets go of it whatever ends this one.
+
+        Raises:
+            RunError: another one is training there.
+        """
+        lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            mend = "wait for it to end; it can be stopped with Ctrl-C and resumed"
+            raise RunError(f"another process is training in {self.path}", mend) from error
+        except NotImplementedError:  # a file system without locks
+            yield
+            return
+        try:
+            yield
+        finally:
+            lock.release()
 
     def write_summary(self, summary: Summary) -> Path:
         """Write ``summary.json``."""

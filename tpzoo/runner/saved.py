@@ -56,9 +56,10 @@ def evaluate_run(
         TpzooError: ``run`` is no run, the checkpoint is missing, damaged or of another config, or the data have no
             such split.
     """
-    loaded = load(folder.reopen(run).path / "config.yaml", words, plugins=plugins)
+    where = folder.reopen(run)
+    loaded = load(where.path / "config.yaml", words, plugins=plugins)
     label = _label(checkpoint)
-    saved = Checkpoints(run / "checkpoints", loaded.hash).load(label)  # first: it is quicker to refuse than to build
+    saved = Checkpoints(run / "checkpoints", where.hash_of(loaded)).load(label)  # quicker to refuse than to build
     built = build(loaded.experiment, loaded.catalogue)
     put_back(modules_of(built), saved.weights)
     chosen = _split(built.data, split)

@@ -46,17 +46,21 @@ def train(
         quiet: without the loggers that write to the terminal.
 
     Raises:
-        TpzooError: the config cannot be built, a file is damaged, or training failed.
+        TpzooError: the config cannot be built, a file is damaged, another process trains there, or training failed.
     """
     if resume is not None:
         where = _reopen(loaded, resume)
         if where.status() == "done":
             return read_summary(where.path)
-        run = Run(loaded, catalogue, build(loaded.experiment, catalogue), where, quiet)
-        return run.run(resumed=run.load(checkpoint))
+        built = build(loaded.experiment, catalogue)
+        with where.held():
+            remove_unfinished(where.path)
+            run = Run(loaded, catalogue, built, where, quiet)
+            return run.run(resumed=run.load(checkpoint))
     built = build(loaded.experiment, catalogue)  # before there is a folder: most mistakes show here
     where = _new_folder(loaded, catalogue, list(built.engine.network.blocks), run_dir, command)
-    return Run(loaded, catalogue, built, where, quiet).run()
+    with where.held():
+        return Run(loaded, catalogue, built, where, quiet).run()
 
 
 class Run:
@@ -68,7 +72,8 @@ class Run:
         self.loaded, self.built, self.where = loaded, built, where
         self.loggers = _loggers(loaded, catalogue, where.path, quiet)
         self.training = Training(loaded.experiment, built, list(self.loggers.values()))
-        self.checkpoints = Checkpoints(where.path / "checkpoints", loaded.hash)
+        self.hash = where.config_hash() or loaded.hash
+        self.checkpoints = Checkpoints(where.path / "checkpoints", self.hash)
         self._modules = modules_of(built)
         self._logged: dict[str, Any] = {}
         self._saved_at = time.monotonic()
@@ -144,7 +149,7 @@ class Run:
         weights = dict(self.built.engine.network.blocks.named_parameters())
         return Summary(
             status=status,
-            config_hash=self.loaded.hash,
+            config_hash=self.hash,
             seed=experiment.seed,
             device=str(self.built.device),
             epochs=progress.epoch,
@@ -193,12 +198,11 @@ def modules_of(built: Built) -> dict[str, nn.Module]:
 
 def _reopen(loaded: LoadedConfig, path: Path) -> RunFolder:
     where = folder.reopen(path)
-    started_with = where.config_hash()
-    if started_with and started_with != loaded.hash:
-        what = f"{path} was started with the config {started_with}; this one is {loaded.hash}"
+    started_with, given = where.config_hash(), where.hash_of(loaded)
+    if started_with and started_with != given:
+        what = f"{path} was started with the config {started_with}; this one is {given}"
         mend = "put its config.yaml back and change nothing that changes results, or start a new run"
         raise CheckpointError(what, mend)
-    remove_unfinished(path)
     return where
 
 
