@@ -49,7 +49,7 @@ def make_methods(runs: Iterable[Run]) -> tuple[list[Method], list[str]]:
     groups: dict[str, list[Run]] = {}
     warnings = []
     for run in runs:
-        group = groups.setdefault(json.dumps(_essence(run.config), sort_keys=True, default=str), [])
+        group = groups.setdefault(json.dumps(_essence(run.complete), sort_keys=True, default=str), [])
         twin = next((each for each in group if each.seed == run.seed), None)
         if twin is None:
             group.append(run)

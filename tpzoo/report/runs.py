@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import math
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from tpzoo.errors import DataError
+from tpzoo.config import dump_yaml, load
+from tpzoo.errors import DataError, TpzooError
+from tpzoo.plugin.catalogue import Catalogue
+from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.report.metrics import Metrics, Series, read_events
 
 MARKS = ("metrics.csv", "config.yaml")
@@ -25,6 +30,8 @@ class Run:
 
     Attributes:
         config: the resolved config.
+        complete: the same with the settings that this tpzoo has and the run's did not, at their defaults: by it runs of
+            two versions are compared.
         status: ``done``, ``running``, ``failed``, ``interrupted``; ``unknown`` if the folder does not say.
         blocks: the network's blocks from input to output; empty if the folder does not say.
         epochs, probes: the figures after every epoch, and those of the probes by their full names.
@@ -32,6 +39,7 @@ class Run:
 
     folder: Path
     config: dict[str, Any]
+    complete: dict[str, Any]
     status: str
     blocks: tuple[str, ...]
     epochs: dict[str, Series]
@@ -135,7 +143,7 @@ def _read(folder: Path) -> tuple[Run, list[str]]:
     blocks = _json(folder / "environment.json").get("blocks", [])
     status = str(_json(folder / "status.json").get("status", "unknown"))
     known = isinstance(blocks, list) and all(isinstance(block, str) for block in blocks)
-    run = Run(folder, config, status, tuple(blocks) if known else (), epochs, probes)
+    run = Run(folder, config, _with_later_settings(config), status, tuple(blocks) if known else (), epochs, probes)
     return run, list(_odd(run, metrics))
 
 
@@ -160,6 +168,25 @@ def _config(path: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise DataError(f"{path} is not a config: it holds no keys")
     return config
+
+
+def _with_later_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """As it is if it cannot be loaded here, or brings plugins of its own: to read a run is not to run its code."""
+    if config.get("plugins"):
+        return config
+    elsewhere = {key: config[key] for key in ("loggers", "device", "checkpoint") if key in config}  # not always here
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "config.yaml"
+        path.write_text(dump_yaml({key: value for key, value in config.items() if key not in elsewhere}), "utf-8")
+        try:
+            return {**load(path, (), _catalogue()).plain(), **elsewhere}
+        except TpzooError:
+            return config
+
+
+@cache
+def _catalogue() -> Catalogue:
+    return load_catalogue()
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -33,6 +33,14 @@ def test_methods_come_in_the_order_given(tmp_path: Path) -> None:
     assert [(method.label, method.index) for method in methods] == [("z", 0), ("a", 1), ("m", 2)]
 
 
+def test_a_seed_of_a_version_with_fewer_settings_is_of_the_same_method(tmp_path: Path) -> None:
+    write_run(tmp_path / "earlier", seed=0, config={"rule": {"name": "dtp"}})
+    write_run(tmp_path / "default", seed=1, config={"rule": {"name": "dtp", "norm_ratio": 1.0}})
+    write_run(tmp_path / "another", seed=2, config={"rule": {"name": "dtp", "norm_ratio": 3.0}})
+    methods, _ = make_methods(find_runs([tmp_path]).runs)
+    assert [[run.folder.name for run in method.runs] for method in methods] == [["another"], ["default", "earlier"]]
+
+
 def test_any_other_setting_makes_another_method(tmp_path: Path) -> None:
     for i, rule in enumerate([{"name": "dtp", "scale": 1}, {"name": "dtp", "scale": 2}, {"name": "bp"}]):
         write_run(tmp_path / str(i), seed=i, config={"rule": rule})
