@@ -19,8 +19,15 @@ GAUSS_NEWTON = (
     mutant(
         "Gauss-Newton: rounding counts as a singular value",
         "engine/jacobians.py",
-        "max(rows.shape[1:]) * torch.finfo(jacobian.dtype).eps",
-        "max(rows.shape[1:]) * torch.finfo(rows.dtype).eps",
+        "rtol = max(rows.shape[1:]) * eps",
+        "rtol = max(rows.shape[1:]) * torch.finfo(rows.dtype).eps",
+        NEWTON,
+    ),
+    mutant(
+        "Gauss-Newton: J J^T of badly conditioned samples is inverted",
+        "engine/jacobians.py",
+        "sound = (failed == 0) & (condition <",
+        "sound = (failed == 0) | (condition <",
         NEWTON,
     ),
     mutant(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -137,6 +138,26 @@ def test_a_dead_layer_gets_no_displacement(device: str) -> None:
     found = gauss_newton_displacement(jacobian, d, 0.0)
     expected = torch.linalg.pinv(torch.cat([row, row, 2 * row]).double()) @ d.double().mT
     assert relative(found, expected.mT) < 1e-5
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shape", [(3, 7), (7, 3), (3, 3)])
+def test_every_sample_gets_the_pseudo_inverse_of_its_own_jacobian(
+    shape: tuple[int, int], dtype: torch.dtype, device: str
+) -> None:
+    """Samples from well conditioned to singular in one batch; the expected values are numpy's."""
+    generator = torch.Generator().manual_seed(1)
+    u, _, v = torch.linalg.svd(torch.randn(6, *shape, generator=generator, dtype=torch.float64), full_matrices=False)
+    values = torch.tensor([[1, 0.9, 0.5], [1, 1, 1e-2], [3, 1e-3, 1e-3], [1, 1e-5, 1e-9], [1, 0.5, 0], [0, 0, 0]])
+    jacobian = ((u * values[:, None].double()) @ v).to(device, dtype)
+    d = torch.randn(6, shape[0], generator=generator, dtype=torch.float64).to(device, dtype)
+    found = gauss_newton_displacement(jacobian, d, 0.0).double()
+    rtol = max(shape) * torch.finfo(dtype).eps
+    for i, (j, each) in enumerate(zip(jacobian.double().cpu().numpy(), d.double().cpu().numpy(), strict=True)):
+        expected = torch.from_numpy(np.linalg.pinv(j, rcond=rtol) @ each)
+        kept = [value for value in np.linalg.svd(j)[1] if value > rtol * values[i, 0]]
+        error = 10 * torch.finfo(dtype).eps * float(expected.norm()) * (kept[0] / kept[-1] if kept else 1)
+        torch.testing.assert_close(found[i].cpu(), expected, rtol=0, atol=error)
 
 
 @pytest.mark.parametrize("shape", [(3, 7), (7, 3), (3, 3)])

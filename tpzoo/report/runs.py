@@ -23,6 +23,9 @@ from tpzoo.report.metrics import Metrics, Series, read_events
 MARKS = ("metrics.csv", "config.yaml")
 """A folder that holds one of these is taken for a run."""
 
+ELSEWHERE = ("loggers", "device", "checkpoint")
+"""What a config may have on one machine and cannot have on another."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -174,7 +177,7 @@ def _with_later_settings(config: dict[str, Any]) -> dict[str, Any]:
     """As it is if it cannot be loaded here, or brings plugins of its own: to read a run is not to run its code."""
     if config.get("plugins"):
         return config
-    elsewhere = {key: config[key] for key in ("loggers", "device", "checkpoint") if key in config}  # not always here
+    elsewhere: dict[str, Any] = {key: config[key] for key in ELSEWHERE if key in config}
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "config.yaml"
         path.write_text(dump_yaml({key: value for key, value in config.items() if key not in elsewhere}), "utf-8")
