@@ -1,11 +1,12 @@
 """Train recipes as they are and write down what they reach.
 
-    python benchmarks/train_recipes.py [--threads 2] [--seeds 0 1 2] [--runs DIR] [--csv FILE] CONFIG... [key=value ...]
+    python benchmarks/train_recipes.py [--threads 2] [--seeds 0 1 2] [--runs DIR [--finished]] [--csv FILE]
+                                       CONFIG... [key=value ...]
 
 For each recipe and seed: test error after the last epoch and at the best validation epoch, and seconds for each epoch
 (training and evaluation); with several seeds also their mean and standard deviation. A seed is also that of the
 validation split. With ``--runs`` the run folders are kept, as DIR/NAME-SEED: a second call trains only what is missing
-and goes on with what was cut off.
+and goes on with what was cut off. With ``--finished`` too it trains nothing and writes down what DIR holds.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from tpzoo.config import load
 from tpzoo.errors import TpzooError
 from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.runner import train
+from tpzoo.runner.folder import RunFolder
 from tpzoo.runner.summary import Summary
 
 HEADER = ("recipe", "seed", "epochs", "test error", "at best validation", "seconds per epoch", "where")
@@ -36,6 +38,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--runs", type=Path)
+    parser.add_argument("--finished", action="store_true")
     parser.add_argument("--csv", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -44,7 +47,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for word in given.words:
             if "=" not in word:
-                rows += table(Path(word), settings, given.seeds, given.runs or Path(scratch))
+                rows += table(Path(word), settings, given.seeds, given.runs or Path(scratch), given.finished)
     for row in rows:
         print("  ".join(f"{cell:>20}" for cell in row[:-1]))
     if given.csv:
@@ -53,15 +56,18 @@ def main() -> None:
             csv.writer(file).writerows(rows)
 
 
-def table(config: Path, settings: Sequence[str], seeds: Sequence[int], runs: Path) -> list[tuple[str, ...]]:
+def table(
+    config: Path, settings: Sequence[str], seeds: Sequence[int], runs: Path, finished: bool
+) -> list[tuple[str, ...]]:
     """The lines of one recipe: every seed that could be trained, then their mean and standard deviation."""
     name = load(config, settings, load_catalogue()).experiment.name
     found: list[Summary] = []
     for seed in seeds:
+        folder = runs / f"{name}-{seed}"
+        if finished and RunFolder(folder).status() != "done":
+            continue
         try:
-            found.append(
-                trained(config, [*settings, f"seed={seed}", f"data.split_seed={seed}"], runs / f"{name}-{seed}")
-            )
+            found.append(trained(config, [*settings, f"seed={seed}", f"data.split_seed={seed}"], folder))
         except TpzooError as error:
             print(f"{name}, seed {seed}: {error}", file=sys.stderr)
     where = f"torch {torch.__version__}, {torch.get_num_threads()} threads"
