@@ -3,20 +3,26 @@
     python benchmarks/train_recipes.py [--threads 2] [--seeds 0 1 2] [--runs DIR [--finished]] [--csv FILE]
                                        CONFIG... [key=value ...]
 
-For each recipe and seed: test error after the last epoch and at the best validation epoch, and seconds for each epoch
-(training and evaluation); with several seeds also their mean and standard deviation. A seed is also that of the
-validation split. With ``--runs`` the run folders are kept, as DIR/NAME-SEED: a second call trains only what is missing
-and goes on with what was cut off. With ``--finished`` too it trains nothing and writes down what DIR holds.
+For each recipe and seed: test error after the last epoch and at the best validation epoch, and the median seconds of an
+epoch (training and evaluation; without the first, which holds start-up and pre-training, if there are more); with
+several seeds also their mean and standard deviation. A seed is also that of the validation split. With ``--runs`` the
+run folders are kept, as DIR/NAME-SEED: a second call trains only what is missing and goes on with what was cut off.
+With ``--finished`` too it trains nothing and writes down what DIR holds.
+
+A run that is interrupted ends the script; one that fails is named, and the others go on. In both cases the exit code is
+1 and FILE is left as it is.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import json
 import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -24,6 +30,8 @@ import torch
 from tpzoo.config import load
 from tpzoo.errors import TpzooError
 from tpzoo.plugin.discovery import load_catalogue
+from tpzoo.report.results import epoch_seconds
+from tpzoo.report.runs import find_runs
 from tpzoo.runner import train
 from tpzoo.runner.folder import RunFolder
 from tpzoo.runner.summary import Summary
@@ -31,8 +39,43 @@ from tpzoo.runner.summary import Summary
 HEADER = ("recipe", "seed", "epochs", "test error", "at best validation", "seconds per epoch", "where")
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What one run came to: errors in per cent, None where it has no such figure."""
+
+    seed: int
+    epochs: int
+    error: float | None
+    best: float | None
+    seconds: float
+    where: str
+
+
 def main() -> None:
     """Train in turn, print a table, write it as CSV if asked to."""
+    given = arguments()
+    torch.set_num_threads(given.threads)
+    settings = [word for word in given.words if "=" in word]
+    rows, failures = [HEADER], 0
+    with tempfile.TemporaryDirectory() as scratch:
+        for word in given.words:
+            if "=" not in word:
+                found, failed = table(
+                    Path(word), settings, given.seeds, given.runs or Path(scratch), finished=given.finished
+                )
+                rows, failures = rows + found, failures + failed
+    for row in rows:
+        print("  ".join(f"{cell:>20}" for cell in row[:-1]))
+    if failures:
+        sys.exit(f"{failures} of the runs failed{f'; {given.csv} was not written' if given.csv else ''}")
+    if given.csv:
+        given.csv.parent.mkdir(parents=True, exist_ok=True)
+        with given.csv.open("w", newline="") as file:
+            csv.writer(file).writerows(rows)
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="+")
     parser.add_argument("--threads", type=int, default=2)
@@ -40,61 +83,62 @@ def main() -> None:
     parser.add_argument("--runs", type=Path)
     parser.add_argument("--finished", action="store_true")
     parser.add_argument("--csv", type=Path)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    settings = [word for word in given.words if "=" in word]
-    rows = [HEADER]
-    with tempfile.TemporaryDirectory() as scratch:
-        for word in given.words:
-            if "=" not in word:
-                rows += table(Path(word), settings, given.seeds, given.runs or Path(scratch), given.finished)
-    for row in rows:
-        print("  ".join(f"{cell:>20}" for cell in row[:-1]))
-    if given.csv:
-        given.csv.parent.mkdir(parents=True, exist_ok=True)
-        with given.csv.open("w", newline="") as file:
-            csv.writer(file).writerows(rows)
+    return parser.parse_args()
 
 
 def table(
-    config: Path, settings: Sequence[str], seeds: Sequence[int], runs: Path, finished: bool
-) -> list[tuple[str, ...]]:
-    """The lines of one recipe: every seed that could be trained, then their mean and standard deviation."""
-    name = load(config, settings, load_catalogue()).experiment.name
-    found: list[Summary] = []
+    config: Path, settings: Sequence[str], seeds: Sequence[int], runs: Path, *, finished: bool
+) -> tuple[list[tuple[str, ...]], int]:
+    """The lines of one recipe, every seed and then their mean and standard deviation, and how many seeds failed."""
+    name, found, failed = load(config, settings, load_catalogue()).experiment.name, [], 0
     for seed in seeds:
         folder = runs / f"{name}-{seed}"
         if finished and RunFolder(folder).status() != "done":
             continue
         try:
-            found.append(trained(config, [*settings, f"seed={seed}", f"data.split_seed={seed}"], folder))
+            summary = trained(config, [*settings, f"seed={seed}", f"data.split_seed={seed}"], folder)
         except TpzooError as error:
             print(f"{name}, seed {seed}: {error}", file=sys.stderr)
-    where = f"torch {torch.__version__}, {torch.get_num_threads()} threads"
-    rows = [line(name, str(run.seed), [run], lambda values: values[0], where) for run in found]
+            failed += 1
+            continue
+        if summary.status != "done":
+            sys.exit(f"{name}, seed {seed}, was interrupted after {summary.epochs} epochs; nothing was written")
+        found.append(outcome(summary, folder))
+    rows = [line(name, str(run.seed), [run], lambda values: values[0]) for run in found]
     if len(found) > 1:
-        rows.append(line(name, "mean", found, statistics.mean, where))
-        rows.append(line(name, "sd", found, statistics.stdev, where))
-    return rows
+        rows.append(line(name, "mean", found, statistics.mean))
+        rows.append(line(name, "sd", found, statistics.stdev))
+    return rows, failed
 
 
-def line(
-    name: str, label: str, runs: Sequence[Summary], of: Callable[[list[float]], float], where: str
-) -> tuple[str, ...]:
+def outcome(summary: Summary, folder: Path) -> Outcome:
+    """What the run in ``folder`` came to, and what it ran on."""
+    environment = json.loads((folder / "environment.json").read_text("utf-8"))
+    where = f"{summary.device}, torch {environment['packages']['torch']}, {environment['threads']} threads"
+    errors = [
+        None if accuracy is None else 100 * (1 - accuracy)
+        for accuracy in (summary.test_accuracy, summary.test_accuracy_at_best_valid)
+    ]
+    seconds = statistics.median(epoch_seconds(find_runs([folder]).runs[0]))
+    return Outcome(summary.seed, summary.epochs, *errors, seconds, where)
+
+
+def line(name: str, label: str, runs: Sequence[Outcome], of: Callable[[list[float]], float]) -> tuple[str, ...]:
     """One line; ``of`` makes one number of those of ``runs``."""
-    errors = [[run.test_accuracy for run in runs], [run.test_accuracy_at_best_valid for run in runs]]
-    columns = [[None if each is None else 100 * (1 - each) for each in column] for column in errors]
-    columns.append([run.seconds_per_epoch for run in runs])
+    columns = [[run.error for run in runs], [run.best for run in runs], [run.seconds for run in runs]]
     cells = ["" if None in column else f"{of([each or 0.0 for each in column]):.2f}" for column in columns]
-    return (name, label, str(runs[0].epochs), *cells, f"{runs[0].device}, {where}")
+    return (name, label, str(runs[0].epochs), *cells, "; ".join(dict.fromkeys(run.where for run in runs)))
 
 
 def trained(config: Path, settings: Sequence[str], folder: Path) -> Summary:
     """Train one run in ``folder``, go on with it, or read what it came to."""
     catalogue = load_catalogue()
-    begun = {"resume": folder} if folder.exists() else {"run_dir": folder}
+    begun = {"resume": folder} if (folder / "config.yaml").is_file() else {"run_dir": folder}
     return train(load(config, settings, catalogue), catalogue, quiet=True, **begun)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except TpzooError as mistake:
+        sys.exit(str(mistake))
