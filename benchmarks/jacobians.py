@@ -1,6 +1,7 @@
 """The cost of exact Jacobians and Gauss-Newton targets, in backpropagation steps of the same network in the same run.
 
     python benchmarks/jacobians.py [--threads 2] [--device cpu] [--hidden 256 256 256 256 256] [--batch 128]
+                                   [--csv FILE]
 
 The reference is a whole training step of rule ``bp``, its Adam step included. All measurements alternate, so that all
 meet the same machine; the figure is the ratio of medians. Inputs are random, of 784 features and 10 classes.
@@ -9,9 +10,11 @@ meet the same machine; the figure is the ratio of medians. Inputs are random, of
 from __future__ import annotations
 
 import argparse
+import csv
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 
@@ -47,8 +50,11 @@ def main() -> None:
         "step of gauss_newton": lambda: built["gauss_newton"].engine.train_batch(x, y),
     }
     seconds = measure(steps, words.device, words.rounds)
-    for name, value in seconds.items():
-        print(f"{name:>28}  {1e3 * value:9.3f} ms  {value / seconds['step of bp']:6.2f}")
+    rows = [[name, f"{1e3 * value:.3f}", f"{value / seconds['step of bp']:.2f}"] for name, value in seconds.items()]
+    for name, milliseconds, ratio in rows:
+        print(f"{name:>28}  {milliseconds:>9} ms  {ratio:>6}")
+    if words.csv:
+        write(words.csv, rows)
 
 
 def arguments() -> argparse.Namespace:
@@ -59,6 +65,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--hidden", type=int, nargs="+", default=[256] * 5)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--csv", type=Path)
     return parser.parse_args()
 
 
@@ -83,6 +90,14 @@ def measure(steps: dict[str, Callable[[], object]], device: str, rounds: int) ->
             wait()
             found[name] += [time.perf_counter() - start] if i >= WARM_UP else []
     return {name: statistics.median(values) for name, values in found.items()}
+
+
+def write(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    """The table as CSV, with where it was measured."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    where = f"{device}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([["what", "milliseconds", "ratio to bp", "where"], *([*row, where] for row in rows)])
 
 
 if __name__ == "__main__":

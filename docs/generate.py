@@ -31,6 +31,11 @@ from tpzoo.plugin.records import KINDS, Record
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 MADE = "<!-- Made by docs/generate.py: change the code instead. -->"
+CIFAR10 = "data=npz data.path=cifar10.npz data.channels=last"
+ARRAYS = (
+    "Measured with all of CIFAR-10 as uint8 arrays x_train, y_train, x_test, y_test in one file, whose pictures had"
+    " been through JPEG once; without the words from `data=npz` on, the recipes read the original files."
+)
 FIGURES = {
     "step_cost": (
         "Cost of a training step",
@@ -52,10 +57,10 @@ FIGURES = {
     "ernoult2022_cifar10": (
         "L-DRL and backpropagation on CIFAR-10: a narrow VGG, 3 epochs",
         "python benchmarks/train_recipes.py --threads 1 --csv docs/data/ernoult2022_cifar10.csv"
-        " configs/ernoult2022/cifar10_narrow_vgg_{bp,ldrl}.yaml",
-        "One seed; channels 16-32-64-64-128, the same forward rate for both. Errors in per cent. Measured with the"
-        " pictures in one .npz file: `data=npz data.path=cifar10.npz data.channels=last data.normalisation=standard"
-        " data.flip=true data.crop=4`; seconds while other work ran on the machine.",
+        f" configs/ernoult2022/cifar10_narrow_vgg_{{bp,ldrl}}.yaml {CIFAR10} data.normalisation=standard data.flip=true"
+        " data.crop=4",
+        "One seed; channels 16-32-64-64-128, the same forward rate for both. Errors in per cent. Seconds while other"
+        f" work ran on the machine. {ARRAYS}",
     ),
     "ernoult2022_phases": (
         "Cost of a training step of L-DRL: SimpleVGG, published iterations",
@@ -66,10 +71,12 @@ FIGURES = {
     "meulemans2020_mnist": (
         "Meulemans et al. 2020 on MNIST: the published presets, 100 epochs",
         "python benchmarks/train_recipes.py --threads 1 --seeds 0 1 2 --runs runs/meulemans2020"
-        " --csv docs/data/meulemans2020_mnist.csv configs/meulemans2020/mnist/{bp,dtp,ddtp_linear,dfa}.yaml",
+        " --csv docs/data/meulemans2020_mnist.csv"
+        " configs/meulemans2020/mnist/{bp,dtp,ddtp_linear,dfa,dtp_pretrained,dtpdrl,ddtp_rhl,ddtp_control}.yaml",
         "784-5x256-10, float32. Test errors in per cent, after the last epoch and at the epoch of the best validation"
-        " accuracy; a seed is also that of the validation split. Seeds that are missing have not been trained yet."
-        " Seconds were taken while other work ran on the machine: the cost table compares methods.",
+        " accuracy; a seed is also that of the validation split. Of the methods with one line only seed 0 has been"
+        " trained: `--finished` writes down what is there. Seconds were taken while other work ran on the machine: the"
+        " tables of seconds and of the cost of a step compare methods.",
     ),
     "meulemans2020_cost": (
         "Meulemans et al. 2020: cost of a training step",
@@ -78,15 +85,22 @@ FIGURES = {
         "Batch 128, 784-5x256-10, fused Adam throughout. Least possible counts, by hand: dfa 0.79, dtp 1.89, dtpdrl"
         " 2.78, ddtp_linear and ddtp_control 1.37, ddtp_rhl 5.78, gnt 3.1.",
     ),
+    "meulemans2020_jacobians": (
+        "Exact Gauss-Newton targets: cost of the Jacobians",
+        "python benchmarks/jacobians.py --csv docs/data/meulemans2020_jacobians.csv",
+        "Batch 128, 784-5x256-10: the Jacobians of the output for all layers, and Gauss-Newton targets from them,"
+        " beside a step of backpropagation with fused Adam.",
+    ),
     "meulemans2020_cifar10": (
         "Meulemans et al. 2020 on CIFAR-10: 3 epochs of the published presets",
         "python benchmarks/train_recipes.py --threads 1 --runs runs/meulemans2020"
         " --csv docs/data/meulemans2020_cifar10.csv"
-        " configs/meulemans2020/cifar10/{bp,dfa,ddtp_linear,dtp,ddtp_control}.yaml epochs=3",
-        "3072-3x1024-10, one seed, 3 of 100 epochs, the first after 10 epochs of feedback training where the preset has"
-        " them. Errors in per cent; the last epoch is also the best validation epoch of all. Seconds were taken while"
-        " other work ran on the machine. Measured with the pictures in one .npz file: `data=npz"
-        " data.path=cifar10.npz data.channels=last data.normalisation=half data.validation=5000`.",
+        " configs/meulemans2020/cifar10/{bp,dfa,ddtp_linear,dtp,ddtp_control,dtpdrl,dtp_pretrained}.yaml"
+        " configs/meulemans2020/cifar10_cnn/{bp,dfa,ddtp_linear,ddtp_control}.yaml"
+        f" epochs=3 {CIFAR10} data.normalisation=half data.validation=5000",
+        "3072-3x1024-10 and the small CNN, one seed, 3 of 100 epochs, the first after 10 epochs of feedback training"
+        " where the preset has them. Errors in per cent; the last epoch is also the best validation epoch of all."
+        f" Seconds were taken while other work ran on the machine. {ARRAYS}",
     ),
     "resnet_alignment": (
         "A residual network on digits: which activation aligns?",
