@@ -51,6 +51,16 @@ REPORT = (
     mutant("report: the output block is drawn", "report/blocks.py", "last.get(index) != ", "None != ", REPORT_BLOCKS),
     mutant("report: the largest angle is the best", "report/damping.py", "min(known)[1]", "max(known)[1]", DAMPING),
     mutant(
-        "report: arrows of full length", "report/output_step.py", "- self.output)) / 2 if", "- self.output)) if", STEPS
+        "report: arrows of full length", "report/output_space.py", "- self.output)) / 2 if", "- self.output)) if", STEPS
+    ),
+    mutant("report: angles have a sign", "report/output_space.py", "abs(math.degrees(", "(math.degrees(", STEPS),
+    mutant("report: unfinished runs count", "report/methods.py", "return done or [", "return self.runs or [", RESULTS),
+    mutant("report: labels name epochs first", "report/methods.py", "key in constant, _place(key))", "key)", METHODS),
+    mutant(
+        "report: the network's figures are blocks",
+        "report/blocks.py",
+        "(part, block) in whole and not _is_block(block, run)",
+        "False",
+        REPORT_BLOCKS,
     ),
 )

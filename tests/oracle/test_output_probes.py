@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -84,7 +85,7 @@ def test_condition_two_needs_feedback(device: str) -> None:
 def test_output_step_is_what_a_small_step_does(device: str) -> None:
     for snapshot in (made := snapshot_of(make_network("mlp", device)), of_backprop(made)):
         found = OutputStep(OutputStepSettings(samples=2)).measure(snapshot)
-        assert len(found) == 2 * 3 * 2
+        assert len(found) == 2 * (3 * 2 + 1)
         before, weights = snapshot.clean_trace().output, dict(snapshot.network.blocks.named_parameters())
         with torch.no_grad():
             for name, value in snapshot.gradients.items():
@@ -98,6 +99,10 @@ def test_output_step_is_what_a_small_step_does(device: str) -> None:
                 change = float((after - before)[sample, i]) / 1e-6
                 assert float(found[f"{sample}/change_{i}"]) == pytest.approx(change, rel=1e-4)
                 assert float(found[f"{sample}/label_{i}"]) == float(snapshot.batch.y[sample] == i)
+            # over all three outputs, although only two are recorded
+            way = torch.nn.functional.one_hot(snapshot.batch.y, 3)[sample] - before[sample]
+            cosine = torch.nn.functional.cosine_similarity((after - before)[sample], way, dim=0)
+            assert math.cos(math.radians(float(found[f"{sample}/angle"]))) == pytest.approx(float(cosine), abs=1e-4)
 
 
 def test_output_step_of_a_regression(device: str) -> None:
@@ -107,5 +112,5 @@ def test_output_step_of_a_regression(device: str) -> None:
     snapshot = of_backprop(snapshot_of(network))
     snapshot = dataclasses.replace(snapshot, batch=Batch(x, y, MeanSquaredError(), Gradient(GradientSettings(0.1))))
     found = OutputStep(OutputStepSettings(samples=5)).measure(snapshot)
-    assert len(found) == 2 * 3 * 2  # no more samples than there are, and two of three outputs
+    assert len(found) == 2 * (3 * 2 + 1)  # no more samples than there are, and two of three outputs
     assert [float(found[f"{s}/label_{i}"]) for s in (0, 1) for i in (0, 1)] == y[:, :2].flatten().tolist()

@@ -29,6 +29,9 @@ OF_EVERY_BLOCK = ("bp_angle", "gn_angle", "null_space_ratio")
 FIRST, LAST = ("stem", "input", "embed", "patch"), ("head", "output", "out", "classifier")
 """Names of blocks that stand first or last, for runs whose folder does not list the blocks in order."""
 
+NETWORK = "network: "
+"""Stands before the name of a figure that is of the whole network, where a block would stand."""
+
 MOST_PANELS = 36
 
 
@@ -76,17 +79,33 @@ def split(name: str) -> tuple[str, str, str]:
 
 
 def by_block(
-    methods: Iterable[Method], probe: str, kind: str, quantity: str = ""
+    methods: Sequence[Method], probe: str, kind: str, quantity: str = ""
 ) -> dict[str, dict[int, list[Series]]]:
-    """The series of one quantity by block, then by the method's index: one for a seed."""
+    """The series of one quantity by block, then by the method's index: one for a seed.
+
+    What is of no block is of the whole network, and stands as ``network: name``.
+    """
     found: dict[str, dict[int, list[Series]]] = {}
+    whole = _of_the_network(methods)
     for method in methods:
-        for run in method.runs:
+        for run in method.counted:
             for name, series in run.probes.items():
                 part, block, own = split(name)
                 if (part, run.kind(part), own) == (probe, kind, quantity):
-                    found.setdefault(block, {}).setdefault(method.index, []).append(series)
+                    place = f"{NETWORK}{block}" if (part, block) in whole and not _is_block(block, run) else block
+                    found.setdefault(place, {}).setdefault(method.index, []).append(series)
     return found
+
+
+def _of_the_network(methods: Iterable[Method]) -> set[tuple[str, str]]:
+    """Probes and names that are of no block, by the runs whose folders list their blocks."""
+    runs = [run for method in methods for run in method.runs if run.blocks]
+    return {split(name)[:2] for run in runs for name in run.probes if not _is_block(split(name)[1], run)}
+
+
+def _is_block(name: str, run: Run) -> bool:
+    """Whether it is a block, or a layer ``block.layer`` of one."""
+    return name.split(".")[0] in run.blocks
 
 
 def blocks_of(run: Run) -> list[str]:
@@ -113,7 +132,7 @@ def in_order(blocks: Iterable[str], methods: Iterable[Method]) -> list[str]:
 
 def without_output(methods: Sequence[Method], found: dict[str, dict[int, list[Series]]]) -> dict[str, set[int]]:
     """The methods' indices by block, without each method's output block."""
-    last = {method.index: blocks[-1] for method in methods if (blocks := blocks_of(method.runs[0]))}
+    last = {method.index: blocks[-1] for method in methods if (blocks := blocks_of(method.counted[0]))}
     kept = {
         block: {index for index in lines if last.get(index) != block.split(".")[0]} for block, lines in found.items()
     }
@@ -124,7 +143,7 @@ def measures(methods: Iterable[Method]) -> list[Measure]:
     """Everything that a probe measures of every block, in the order of the configs."""
     found: dict[Measure, None] = {}
     for method in methods:
-        for run in method.runs:
+        for run in method.counted:
             for name in run.probes:
                 probe, _, quantity = split(name)
                 found[Measure(probe, run.kind(probe), quantity)] = None

@@ -23,7 +23,7 @@ Angles = dict[str, dict[float, Moments]]
 def section(methods: Sequence[Method]) -> Section:
     """For every method and block the damping with the least mean angle."""
     made = Section("Damping with the least Gauss-Newton angle")
-    runs = [run for method in methods for run in method.runs]
+    runs = [run for method in methods for run in method.counted]
     probes = list(dict.fromkeys(each for run in runs for each in map(_probe, run.probes) if run.kind(each) == KIND))
     if not probes:
         made.left_out.append(f"table of dampings: no run has the probe {KIND}")
@@ -52,7 +52,7 @@ def search(method: Method, probe: str, left_out: list[str]) -> Angles:
     """The angles of a method by block and damping; a name that holds no damping is noted in ``left_out``."""
     values: dict[str, dict[float, list[float]]] = {}
     odd = set()
-    for run in method.runs:
+    for run in method.counted:
         for name, series in run.probes.items():
             own, block, damping = split(name)
             if own != probe or run.kind(probe) != KIND:

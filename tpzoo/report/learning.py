@@ -47,9 +47,9 @@ COLUMNS = ("measure", "method", "epoch", "mean", "sd", "n")
 
 
 def _line(method: Method, name: str, regression: bool | None) -> Curve | None:
-    if regression is not None and is_regression(method.runs[0]) != regression:
+    if regression is not None and is_regression(method.counted[0]) != regression:
         return None
-    seeds = [(list(each), list(each.values())) for run in method.runs if (each := _values(run, name))]
+    seeds = [(list(each), list(each.values())) for run in method.counted if (each := _values(run, name))]
     return curve(seeds) if seeds else None
 
 

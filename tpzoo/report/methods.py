@@ -16,8 +16,11 @@ SEEDS = (("seed",), ("data", "split_seed"))
 LEFT_OUT = (*SEEDS, *(path for path in IRRELEVANT if path != ("name",)))
 """Keys of a config that do not make another method: seeds, and what changes no result."""
 
-SHOWN = 4
-"""Differences that a label names."""
+COMPONENTS = ("rule", "learner", "feedback", "feedback.map", "architecture", "output", "loss")
+"""What a method is made of: their names come first in a label, then their settings."""
+
+LAST = ("epochs", "batch_size", "evaluation_batch_size", "data", "probes")
+"""What says least of a method, and is named only where nothing else tells it apart."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,26 @@ class Method:
         return _name(self.runs[0].config.get("data"))
 
     @property
+    def unfinished(self) -> list[Run]:
+        """The runs that are not done."""
+        return [run for run in self.runs if run.status != "done"]
+
+    @property
+    def counted(self) -> list[Run]:
+        """The runs that its figures are of: those that are done; where none is, those with the most epochs."""
+        done = [run for run in self.runs if run.status == "done"]
+        return done or [run for run in self.runs if run.epoch == max(each.epoch for each in self.runs)]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its figures are of runs that are done."""
+        return len(self.unfinished) < len(self.runs)
+
+    @property
     def epochs(self) -> str:
-        """Completed epochs: a number, or a range where the runs differ."""
-        least, most = min(run.epoch for run in self.runs), max(run.epoch for run in self.runs)
+        """Completed epochs of the runs that count: a number, or a range where they differ."""
+        completed = [run.epoch for run in self.counted]
+        least, most = min(completed), max(completed)
         return str(most) if least == most else f"{least}-{most}"
 
 
@@ -57,7 +77,7 @@ def make_methods(runs: Iterable[Run]) -> tuple[list[Method], list[str]]:
         kept, other = (twin, run) if _rank(twin) >= _rank(run) else (run, twin)
         group[group.index(twin)] = kept
         warnings.append(f"skipped: {other.folder} has the config and the seeds of {kept.folder}")
-    labels = make_labels([_essence(group[0].config) for group in groups.values()])
+    labels = make_labels([_essence(group[0].complete) for group in groups.values()])
     return [Method(label, i, group) for i, (label, group) in enumerate(zip(labels, groups.values(), strict=True))], (
         warnings
     )
@@ -94,26 +114,56 @@ def _name(component: Any) -> str:
 
 
 def _differences(configs: Sequence[dict[str, Any]]) -> list[str]:
+    """The fewest words, the most telling first, that tell the configs apart."""
     flat = [dict(_flatten(config)) for config in configs]
-    keys = list(dict.fromkeys(key for each in flat for key in each))
-    differing = [key for key in keys if len({json.dumps(each.get(key), default=str) for each in flat}) > 1]
-    replaced = {key.removesuffix("name") for key in differing if key.endswith(".name")}  # their settings say less
-    settings = [key for key in differing if not key.startswith("probes.")]  # what is measured says least of a method
-    names = [key for key in settings if not any(key.startswith(each) and key != f"{each}name" for each in replaced)]
-    for keys in (names, settings, differing):
-        words = [_words({key: each[key] for key in keys if key in each}) for each in flat]
-        if len(set(words)) == len(words):
+    shown: list[str] = []
+    for key in _differing(flat):
+        if _kinds(flat, [*shown, key]) > _kinds(flat, shown):  # a setting that follows from those shown says nothing
+            shown.append(key)
+        if _kinds(flat, shown) == len(flat):
             break
-    return words
+    return [_words(each, shown) for each in flat]
 
 
-def _words(values: dict[str, Any]) -> str:
-    words = [f"{key.removesuffix('.name')}={_word(value)}" for key, value in values.items()]
-    return ", ".join([*words[:SHOWN], *(["..."] if len(words) > SHOWN else [])])
+def _differing(flat: Sequence[dict[str, Any]]) -> list[str]:
+    keys = dict.fromkeys(key for each in flat for key in each)
+    values = {key: {json.dumps(each[key], default=str) for each in flat if key in each} for key in keys}
+    constant = {key for key in keys if len(values[key]) == 1}
+    found = [key for key in keys if key not in constant or any(key not in each for each in flat)]
+    # a setting that some have not, and the others all alike, may be one that an earlier version did not have
+    return sorted(found, key=lambda key: (_place(key) == _place("probes"), key in constant, _place(key)))
+
+
+def _place(key: str) -> int:
+    """Where a key stands in a label: names of components, their settings, everything else, what says least."""
+    named, top = key.removesuffix(".name"), key.split(".")[0]
+    if named in COMPONENTS:
+        return COMPONENTS.index(named)
+    owners = [i for i, each in enumerate(COMPONENTS) if key.startswith(f"{each}.")]
+    if owners:
+        return len(COMPONENTS) + owners[-1]
+    return 2 * len(COMPONENTS) + (1 + LAST.index(top) if top in LAST else 0)
+
+
+def _kinds(flat: Sequence[dict[str, Any]], keys: Sequence[str]) -> int:
+    return len({_words(each, keys) for each in flat})
+
+
+def _words(values: dict[str, Any], keys: Sequence[str]) -> str:
+    return ", ".join(f"{key.removesuffix('.name')}={_word(values[key])}" for key in keys if key in values)
 
 
 def _word(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str)
+    """As JSON; a text without its quotes, unless it would read as something else, as "1" and "true" do."""
+    return value if isinstance(value, str) and not _is_json(value) else json.dumps(value, default=str)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _flatten(value: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -125,9 +175,11 @@ def _flatten(value: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:
 
 
 def _unique(labels: Sequence[str]) -> list[str]:
-    counts: Counter[str] = Counter()
-    unique = []
+    unique: list[str] = []
     for label in labels:
-        counts[label] += 1
-        unique.append(label if counts[label] == 1 else f"{label} [{counts[label]}]")
+        number, free = 1, label
+        while free in unique:
+            number += 1
+            free = f"{label} [{number}]"
+        unique.append(free)
     return unique

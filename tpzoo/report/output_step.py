@@ -1,154 +1,149 @@
-"""Where each method's step moves the output of one example (Meulemans et al. 2020, figure S3).
+"""Where each method's step moves the output, and how far from the way to the label (Meulemans et al. 2020, figure S3).
 
 The probe ``output_step`` logs ``sample/output_i``, ``sample/label_i`` and ``sample/change_i`` for the first two
-outputs. The change is what a small step on all weights does to the output; it is drawn half as long as the way from the
-output to the label, over the contours of the squared error.
+outputs, and ``sample/angle`` over all; runs of earlier versions have no angle, and get that of the first two outputs.
+The change is what a small step on all weights does to the output. One sample may show the opposite of the mean, so that
+several are drawn, and every method gets the mean of its angles over all that was logged.
 """
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tpzoo.report.blocks import split
-from tpzoo.report.document import Cell, Picture, Section, Table
+from tpzoo.report.document import Cell, Grid, Picture, Section, Table, fixed
 from tpzoo.report.methods import Method
-from tpzoo.report.plotting import MOST_COLUMNS, arrow, colour, legend, panels, plain
+from tpzoo.report.output_space import Step, draw
 from tpzoo.report.runs import Run, natural
-from tpzoo.report.statistics import Numbers
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from tpzoo.report.statistics import moments
 
 KIND = "output_step"
-PARTS = ("output", "label", "change")
-LEVELS = 9
-COLUMNS = ("sample", "method", "seed", "step", "output_0", "output_1", "label_0", "label_1", "change_0", "change_1")
+PARTS = tuple(f"{part}_{i}" for part in ("output", "label", "change") for i in (0, 1))
+ALL, FIRST_TWO = "all outputs", "first two outputs"
+MOST_DRAWN = 6
+COLUMNS = ("sample", "method", "seed", "split_seed", "step", *PARTS, "angle", "angle_over", "counted")
+ANGLE_COLUMNS = ("method", "mean_angle", "sd", "n", "seeds", "angle_over")
 
-
-@dataclass(frozen=True)
-class Step:
-    """What one method did to one example; arrays of shape (2,).
-
-    Attributes:
-        at: the training step at which it was measured.
-    """
-
-    method: Method
-    run: Run
-    at: int
-    output: Numbers
-    label: Numbers
-    change: Numbers
-
-    @property
-    def arrow(self) -> Numbers | None:
-        """The change, rescaled to half the distance from the output to the label; None if nothing changed."""
-        length = float(np.hypot(*self.change))
-        return self.change / length * np.hypot(*(self.label - self.output)) / 2 if length > 0 else None
+Place = tuple[int, str]
+"""A training step and a sample of its batch."""
 
 
 def section(methods: Sequence[Method]) -> Section:
-    """One panel for each sample."""
+    """A few samples as panels, and the mean angle of every method."""
     made = Section("Steps in output space")
-    found = [(sample, step) for method in methods for sample, step in steps_of(method, made.left_out)]
-    samples = {name: [step for own, step in found if own == name] for name, _ in found}
-    samples = {name: samples[name] for name in sorted(samples, key=natural)}
-    if not samples:
-        made.left_out.append(f"output-space figure: no run has the probe {KIND} with two outputs")
+    steps = [step for method in methods for run in method.runs for step in steps_of(method, run)]
+    if not steps:
+        made.left_out.append(f"output-space figure: no run has the probe {KIND}")
         return made
-    made.tables.append(Table("output_step", "one row for a sample and method", COLUMNS, list(_rows(samples))))
-    drawn = {name: _alike(name, steps, made.left_out) for name, steps in samples.items()}
-    caption = (
-        "Contours of the squared error over the first two outputs; the dot is the output, the cross the label. Arrows"
-        " show each method's change of the output, rescaled to half the distance to the label: of its first run, at"
-        " the first logged step."
-    )
-    made.pictures.append(Picture("output_step", caption, lambda: draw(drawn)))
+    angles = list(_angles(methods, steps))
+    shown = [[label, fixed(mean), fixed(sd), str(n), str(runs), over] for label, mean, sd, n, runs, over in angles]
+    caption = "Angle between the change of the output and the way to its label, over all logged steps and seeds"
+    heads = ("method", "mean angle (°)", "standard deviation (°)", "n", "seeds", "over")
+    made.grids.append(Grid(heads, shown, f"{caption}."))
+    rows = [row for _, row in sorted(((_order(step.place), i), _row(step)) for i, step in enumerate(steps))]
+    made.tables.append(Table("output_step", "one row for a sample of a logged step and a run", COLUMNS, rows))
+    made.tables.append(Table("output_step_angle", f"{caption}: one row for a method", ANGLE_COLUMNS, angles))
+    _add_picture(made, steps)
     return made
 
 
-def steps_of(method: Method, left_out: list[str]) -> Iterator[tuple[str, Step]]:
-    """The samples of a method's first run that has some, at the first logged step."""
-    for run in method.runs:
-        names = [name for name in run.probes if run.kind(split(name)[0]) == KIND]
-        samples = dict.fromkeys(split(name)[:2] for name in names)
-        for probe, sample in samples:
-            series = {part: [run.probes.get(f"{probe}/{sample}/{part}_{i}") for i in (0, 1)] for part in PARTS}
-            values = {part: [each.values[0] for each in pair if each is not None] for part, pair in series.items()}
-            if any(len(pair) < 2 or not np.isfinite(pair).all() for pair in values.values()):
-                left_out.append(f"output step of sample {sample} of {method.label}: two outputs are not all known")
-                continue
-            output, label, change = (np.array(values[part]) for part in PARTS)
-            first = run.probes[f"{probe}/{sample}/output_0"]
-            yield sample, Step(method, run, first.steps[0], output, label, change)
-        if samples:
-            return
+def steps_of(method: Method, run: Run) -> Iterator[Step]:
+    """Every sample of every logged step of a run, in their order; what was not logged is NaN."""
+    counts = run in method.counted
+    found: dict[Place, dict[str, float]] = {}
+    for name, series in run.probes.items():
+        probe, sample, part = split(name)
+        if run.kind(probe) == KIND and part in (*PARTS, "angle"):
+            for at, value in zip(series.steps, series.values, strict=True):
+                found.setdefault((at, sample), {}).setdefault(part, value)
+    for place in sorted(found, key=_order):
+        values = found[place]
+        output, label, change = np.array([values.get(part, math.nan) for part in PARTS]).reshape(3, 2)
+        yield Step(method, run, counts, place, output, label, change, values.get("angle"))
 
 
-def _alike(sample: str, steps: Sequence[Step], left_out: list[str]) -> list[Step]:
+def _order(place: Place) -> tuple[int, list[tuple[bool, int, str]]]:
+    return place[0], natural(place[1])
+
+
+def _over(step: Step) -> str:
+    return FIRST_TWO if step.logged_angle is None else ALL
+
+
+def _row(step: Step) -> list[Cell]:
+    at, sample = step.place
+    numbers = np.concatenate([step.output, step.label, step.change]).tolist()
+    return [sample, step.method.label, *step.run.seed, at, *numbers, step.angle, _over(step), int(step.counts)]
+
+
+def _angles(
+    methods: Sequence[Method], steps: Sequence[Step]
+) -> Iterator[tuple[str, float | None, float | None, int, int, str]]:
+    """Mean, deviation and count of each method's angles; angles over all outputs and over two are kept apart."""
+    for method in methods:
+        own = [step for step in steps if step.method is method and step.counts]
+        for over in dict.fromkeys(map(_over, own)):
+            chosen = [step for step in own if _over(step) == over]
+            found = moments(step.angle for step in chosen)
+            yield method.label, found.mean, found.sd, found.n, len({step.run.folder for step in chosen}), over
+
+
+def _add_picture(made: Section, steps: Sequence[Step]) -> None:
+    unknown = Counter(step.method.label for step in steps if not step.is_known)
+    made.left_out.extend(
+        f"arrows of {label} in {count} samples of output space: two outputs are not all known"
+        for label, count in unknown.items()
+    )
+    chosen = _one_run_each([step for step in steps if step.is_known and step.counts])
+    places = Counter(step.place for step in chosen)
+    if not places:
+        made.left_out.append(f"output-space figure: no run has the probe {KIND} with two outputs")
+        return
+    most = sorted(sorted(places, key=_order), key=lambda place: -places[place])[:MOST_DRAWN]
+    drawn = {place: [step for step in chosen if step.place == place] for place in sorted(most, key=_order)}
+    drawn = _alike(drawn, made.left_out)
+    made.pictures.append(Picture("output_step", _caption(drawn, len(places)), lambda: draw(drawn)))
+
+
+def _one_run_each(steps: Sequence[Step]) -> list[Step]:
+    """The steps of one run of each method: of the seed that most methods have, so that they meet the same samples."""
+    runs = {(step.method.index, step.run.folder): step.run for step in steps}
+    seeds = Counter(run.seed for run in runs.values())
+    chosen: dict[int, Run] = {}
+    for (index, _), run in runs.items():
+        if index not in chosen or seeds[run.seed] > seeds[chosen[index].seed]:
+            chosen[index] = run
+    return [step for step in steps if step.run is chosen[step.method.index]]
+
+
+def _alike(drawn: dict[Place, list[Step]], left_out: list[str]) -> dict[Place, list[Step]]:
     """The steps whose label is that of the first: a panel has one label."""
-    alike = [step for step in steps if np.allclose(step.label, steps[0].label, rtol=1e-4, atol=1e-6)]
-    for step in steps:
-        if step not in alike:
-            left_out.append(f"arrow of {step.method.label} in sample {sample}: its label is another")
-        elif step.arrow is None:
-            left_out.append(f"arrow of {step.method.label} in sample {sample}: the output did not change")
-    return alike
+    missing: Counter[tuple[str, str]] = Counter()
+    kept = {}
+    for place, steps in drawn.items():
+        kept[place] = [step for step in steps if np.allclose(step.label, steps[0].label, rtol=1e-4, atol=1e-6)]
+        missing.update((step.method.label, "its label is another") for step in steps if step not in kept[place])
+        missing.update((step.method.label, "the output did not change") for step in kept[place] if step.arrow is None)
+    left_out += [
+        f"arrow of {label} in {count} of {len(drawn)} panels of output space: {why}"
+        for (label, why), count in missing.items()
+    ]
+    return kept
 
 
-def _rows(samples: dict[str, list[Step]]) -> Iterator[list[Cell]]:
-    for sample, steps in samples.items():
-        for each in steps:
-            numbers = np.concatenate([each.output, each.label, each.change]).tolist()
-            yield [sample, each.method.label, each.run.seed[0], each.at, *numbers]
-
-
-def draw(samples: dict[str, list[Step]]) -> Figure:
-    """One panel for each sample."""
-    figure, axes = panels([f"sample {plain(sample)}" for sample in samples], size=(3.4, 3.3))
-    for i, (each, steps) in enumerate(zip(axes, samples.values(), strict=True)):
-        _draw_sample(each, steps)
-        each.set_xlabel("first output")
-        if i % MOST_COLUMNS == 0:
-            each.set_ylabel("second output")
-    legend(figure, axes)
-    return figure
-
-
-def _draw_sample(axes: Axes, steps: Sequence[Step]) -> None:
-    label = steps[0].label
-    low, high = _view(steps)
-    x, y = np.meshgrid(*(np.linspace(low[i], high[i], 120) for i in (0, 1)))
-    error = (x - label[0]) ** 2 + (y - label[1]) ** 2
-    # the outermost level lies inside the view, so that all are seen
-    axes.contour(x, y, error, levels=np.linspace(0, error.max(), LEVELS + 2)[1:-1], colors="0.75", linewidths=0.8)
-    same = all(np.allclose(step.output, steps[0].output, rtol=1e-4, atol=1e-6) for step in steps)
-    for step in steps:
-        tone, moved = colour(step.method), step.arrow
-        if moved is not None:
-            axes.quiver(
-                *step.output, *moved, **arrow(step.method), angles="xy", scale_units="xy", scale=1, width=0.012,
-                label=plain(step.method.label), zorder=3,
-            )  # fmt: skip
-        axes.plot(*step.output, "o", color="black" if same else tone, markersize=5, zorder=4)
-    axes.plot(*label, "x", color="black", markersize=8, markeredgewidth=2, zorder=4)
-    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
-    axes.grid(visible=False)
-
-
-def _view(steps: Sequence[Step]) -> tuple[Numbers, Numbers]:
-    """A square around outputs, labels and arrows, with a margin."""
-    points = [point for step in steps for point in (step.output, step.label, step.output + _or_zero(step.arrow))]
-    low, high = np.min(points, axis=0), np.max(points, axis=0)
-    reach = max(float((high - low).max()), 1e-9) * 0.65
-    middle = (low + high) / 2
-    return middle - reach, middle + reach
-
-
-def _or_zero(arrow: Numbers | None) -> Numbers:
-    return np.zeros(2) if arrow is None else arrow
+def _caption(drawn: dict[Place, list[Step]], count: int) -> str:
+    seeds = {step.method.label: step.run.seed[0] for steps in drawn.values() for step in steps}
+    same = len(set(map(str, seeds.values()))) == 1
+    of = f"seed {next(iter(seeds.values()))}" if same else ", ".join(f"{k}: seed {seed}" for k, seed in seeds.items())
+    steps = {sample: [str(at) for at, other in drawn if other == sample] for _, sample in drawn}
+    places = "; ".join(f"sample {sample} of the batch at step {', '.join(each)}" for sample, each in steps.items())
+    return (
+        "Contours of the squared error over the first two outputs; the dot is the output, the cross the label. Arrows"
+        " show each method's change of the output, rescaled to half the distance to the label. Drawn, of"
+        f" {count} logged samples ({of}), are the first that most methods have: {places}. The table of angles is over"
+        " all."
+    )

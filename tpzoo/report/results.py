@@ -1,7 +1,8 @@
 """The table of results: test errors at the epoch that the validation data choose (Meulemans et al. 2020, tables 1, 2).
 
 The paper's protocol: of every run, the epoch with the best validation accuracy; of a method, mean and standard
-deviation over its seeds. The test data choose nothing.
+deviation over its seeds. The test data choose nothing. Runs that are not done enter no mean of a method that has some
+which are.
 """
 
 from __future__ import annotations
@@ -18,7 +19,16 @@ from tpzoo.report.metrics import Series
 from tpzoo.report.runs import Run
 from tpzoo.report.statistics import Moments, moments
 
-ACCURACY, LOSS, LAST = "best validation accuracy", "lowest validation loss", "last epoch: no validation data"
+ACCURACY, LOSS = "best validation accuracy", "lowest validation loss"
+LAST, ODD = "last epoch: no validation data", "last epoch: no validation figure is a number"
+NONE = "no epoch completed"
+
+MEANINGS = {
+    LAST: "Without validation data, so that the last epoch stands for the best",
+    ODD: "Without a validation figure that is a number, so that the last epoch stands for the best",
+    NONE: "Without a completed epoch",
+}
+"""What is said of the methods with a run whose epoch no validation data chose."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +62,10 @@ def outcome(run: Run) -> Outcome:
         chosen_by, epoch = ACCURACY, min(accuracy, key=lambda each: (-accuracy[each], each))
     elif loss and regression:
         chosen_by, epoch = LOSS, min(loss, key=lambda each: (loss[each], each))
+    elif last is None:
+        chosen_by, epoch = NONE, None
     else:
-        chosen_by, epoch = LAST, last
+        chosen_by, epoch = (ODD if any(name.startswith("valid_") for name in run.epochs) else LAST), last
     at = -1 if epoch is None else epoch
     return Outcome(run, chosen_by, epoch, test.get(at), test.get(last or -1), values(run, "train_loss").get(at))
 
@@ -85,7 +97,11 @@ def epoch_seconds(run: Run) -> list[float]:
 
 @dataclass(frozen=True)
 class Result:
-    """What a method reached."""
+    """What a method reached.
+
+    Attributes:
+        outcomes: of all runs, also of those that do not count.
+    """
 
     method: Method
     outcomes: list[Outcome]
@@ -93,22 +109,33 @@ class Result:
     @property
     def unit(self) -> str:
         """``error (%)`` or, for a regression, ``loss``."""
-        return "loss" if is_regression(self.method.runs[0]) else "error (%)"
+        return "loss" if is_regression(self.method.counted[0]) else "error (%)"
+
+    @property
+    def counted(self) -> list[Outcome]:
+        """The outcomes that means are of."""
+        return [each for each in self.outcomes if each.run in self.method.counted]
 
     @property
     def chosen_by(self) -> str:
         """What chose the epochs."""
-        return "; ".join(dict.fromkeys(each.chosen_by for each in self.outcomes))
+        return "; ".join(dict.fromkeys(each.chosen_by for each in self.counted))
 
     @property
     def seconds(self) -> float | None:
         """Median seconds of an epoch, over epochs and seeds."""
-        found = [second for run in self.method.runs for second in epoch_seconds(run)]
+        found = [second for run in self.method.counted for second in epoch_seconds(run)]
         return median(found) if found else None
 
     def over_seeds(self, name: str) -> Moments:
-        """The moments of a figure of :class:`Outcome`."""
-        return moments(getattr(each, name) for each in self.outcomes)
+        """The moments of a figure of :class:`Outcome`, over the runs that count."""
+        return moments(getattr(each, name) for each in self.counted)
+
+    @property
+    def seeds(self) -> str:
+        """How many runs the test figure is a mean of: ``3``, ``2 of 4``, or ``1 of 2, none done``."""
+        n, runs = self.over_seeds("test").n, len(self.method.runs)
+        return (str(n) if n == runs else f"{n} of {runs}") + ("" if self.method.is_done else ", none done")
 
 
 def section(methods: Sequence[Method]) -> Section:
@@ -128,9 +155,26 @@ def _text(results: Sequence[Result]) -> Iterable[str]:
         " weights moved. Seconds per epoch are the median without each run's first epoch, which holds start-up and"
         " pre-training."
     )
-    without = [result.method.label for result in results if any(each.chosen_by == LAST for each in result.outcomes)]
-    if without:
-        yield f"Without validation data, so that the last epoch stands for the best: {', '.join(without)}."
+    for chosen_by, meaning in MEANINGS.items():
+        found = [r.method.label for r in results if any(each.chosen_by == chosen_by for each in r.counted)]
+        if found:
+            yield f"{meaning}: {', '.join(found)}."
+    yield from (_unfinished(result.method) for result in results if result.method.unfinished)
+
+
+def _unfinished(method: Method) -> str:
+    named = ", ".join(f"{run.folder} ({run.status}, {_progress(run)})" for run in method.unfinished)
+    if method.is_done:
+        return f"Not done, and in no figure of {method.label}: {named}."
+    count, furthest = len(method.counted), _progress(method.counted[0])
+    return (
+        f"No run of {method.label} is done; its figures are of the"
+        f" {'one' if count == 1 else count} with the most epochs, {furthest}: {named}."
+    )
+
+
+def _progress(run: Run) -> str:
+    return f"{run.epoch} of {run.config.get('epochs', '?')} epochs"
 
 
 def _grid(results: Sequence[Result]) -> Grid:
@@ -141,7 +185,7 @@ def _grid(results: Sequence[Result]) -> Grid:
     rows = []
     for result in results:
         number: Callable[[float | None], str] = short if unit == "loss" else fixed
-        epochs = [each.epoch for each in result.outcomes if each.epoch is not None]
+        epochs = [each.epoch for each in result.counted if each.epoch is not None]
         rows.append([
             result.method.label,
             *([result.method.data] if several else []),
@@ -151,7 +195,7 @@ def _grid(results: Sequence[Result]) -> Grid:
             ", ".join(map(str, epochs)) or DASH,
             short(result.seconds, 3),
             result.method.epochs,
-            str(len(result.method.runs)),
+            result.seeds,
         ])  # fmt: skip
     return Grid(columns, rows)
 
@@ -166,7 +210,7 @@ def _methods_table(results: Sequence[Result]) -> Table:
     columns = [
         "method", "data", "measure", "chosen_by",
         *(f"{name}_{part}" for name in figures for part in ("mean", "sd", "n")),
-        "seconds_per_epoch", "epochs", "seeds",
+        "seconds_per_epoch", "epochs", "seeds", "runs", "done",
     ]  # fmt: skip
     rows = []
     for result in results:
@@ -175,19 +219,20 @@ def _methods_table(results: Sequence[Result]) -> Table:
         method = result.method
         rows.append(
             [method.label, method.data, result.unit, result.chosen_by, *numbers, result.seconds, method.epochs,
-             len(method.runs)]
+             len(method.counted), len(method.runs),
+             len(method.runs) - len(method.unfinished)]
         )  # fmt: skip
     return Table("results", "one row for a method", columns, rows)
 
 
 def _runs_table(results: Sequence[Result]) -> Table:
     columns = ["method", "seed", "split_seed", "folder", "status", "epochs", "chosen_by", "best_epoch", "measure",
-               "test", "last_test", "train_loss", "seconds_per_epoch"]  # fmt: skip
+               "test", "last_test", "train_loss", "seconds_per_epoch", "counted"]  # fmt: skip
     rows = []
     for result in results:
         for each in result.outcomes:
             run, taken = each.run, epoch_seconds(each.run)
             rows.append([result.method.label, *run.seed, str(run.folder), run.status, run.epoch, each.chosen_by,
                          each.epoch, result.unit, each.test, each.last_test, each.train_loss,
-                         median(taken) if taken else None])  # fmt: skip
+                         median(taken) if taken else None, int(run in result.method.counted)])  # fmt: skip
     return Table("runs", "one row for a run", columns, rows)

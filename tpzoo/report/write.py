@@ -93,8 +93,20 @@ def as_csv(table: Table) -> str:
 
 
 def _introduction(said: str, methods: Iterable[Method]) -> list[str]:
-    listed = "; ".join(f"{method.label} ({_count(len(method.runs), 'seed')})" for method in methods)
-    return [f"{said}: {listed}. Runs that differ in nothing but their seeds are one method."]
+    methods = list(methods)
+    listed = "; ".join(f"{method.label} ({_seeds(method)})" for method in methods)
+    rule = (
+        " Runs that are not done enter no mean, curve or bar of a method that has some which are; where none is, those"
+        " with the most epochs count."
+    )
+    same = "Runs that differ in nothing but their seeds are one method."
+    return [f"{said}: {listed}. {same}{rule if any(method.unfinished for method in methods) else ''}"]
+
+
+def _seeds(method: Method) -> str:
+    open_, total = len(method.unfinished), len(method.runs)
+    said = _count(total, "seed")
+    return said if not open_ else f"{said}, {'none' if open_ == total else f'{total - open_} of them'} done"
 
 
 def _count(number: int, what: str) -> str:

@@ -74,6 +74,31 @@ def test_a_figure_of_the_whole_network_is_no_block(tmp_path: Path) -> None:
     assert panels(part(tmp_path, "Other")) == ["ratio"]
 
 
+def test_where_the_blocks_are_listed_it_is_named_as_the_networks(tmp_path: Path) -> None:
+    names = ["fc1", "fc2"]
+    both = {**at(5.0, names, "mine"), **at(5.0, ["fc1.conv", "total"], "mine"), "condition_two/ratio": {1: 0.5}}
+    write_run(tmp_path / "new", name="new", probes=both, blocks=names)
+    write_run(tmp_path / "old", name="old", probes={"condition_two/ratio": {1: 0.25}})  # lists no blocks
+    section = part(tmp_path, "Other")
+    assert [panels(section, i) for i in (0, 1)] == [["fc1", "fc1.conv", "fc2", "network: total"], ["network: ratio"]]
+    assert [row[:2] for row in section.tables[1].rows] == [["network: ratio", "new"], ["network: ratio", "old"]]
+    assert [row[0] for row in section.tables[0].rows] == ["fc1", "fc1.conv", "fc2", "network: total"]
+
+
+def test_a_name_may_be_a_block_of_one_network_and_none_of_another(tmp_path: Path) -> None:
+    for name, listed in (("a", ["fc1", "mean"]), ("b", ["fc1", "fc2"])):
+        write_run(tmp_path / name, name=name, probes=at(5.0, ["fc1", "mean"], "mine"), blocks=listed)
+    rows = part(tmp_path, "Other").tables[0].rows
+    assert [row[:2] for row in rows] == [["fc1", "a"], ["fc1", "b"], ["mean", "a"], ["network: mean", "b"]]
+
+
+def test_runs_that_are_not_done_are_in_no_line(tmp_path: Path) -> None:
+    for seed, (status, value) in enumerate([("failed", 90.0), ("done", 10.0), ("done", 20.0)]):
+        write_run(tmp_path / str(seed), seed=seed, status=status, probes=at(value, ["fc1"]), blocks=["fc1", "fc2"])
+    (row,) = part(tmp_path, "Alignment").tables[0].rows
+    assert row[:4] == ["fc1", "demo", 1, 15.0] and row[-1] == 2
+
+
 @pytest.mark.parametrize("listed", [["fc1", "fc2", "fc3"], None])
 def test_the_only_block_that_is_trained_is_drawn(tmp_path: Path, listed: list[str] | None) -> None:
     write_run(tmp_path / "run", probes=at(5.0, ["fc1"]), blocks=listed)

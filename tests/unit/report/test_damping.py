@@ -39,6 +39,14 @@ def test_the_least_mean_angle_decides_over_steps_and_seeds(tmp_path: Path) -> No
     ]  # fmt: skip
 
 
+def test_runs_that_are_not_done_choose_no_damping(tmp_path: Path) -> None:
+    for seed, (status, angles) in enumerate([("done", (20.0, 30.0)), ("failed", (90.0, 10.0))]):
+        probes = {f"gnt_damping_search/fc1/{each}": {1: angle} for each, angle in zip((0, 1), angles, strict=True)}
+        write_run(tmp_path / str(seed), seed=seed, status=status, probes=probes)
+    (grid,) = damping.section(methods_in(tmp_path)).grids
+    assert grid.rows == [["demo", "0 (20.0°)"]]
+
+
 def test_without_the_probe_it_is_said(tmp_path: Path) -> None:
     write_run(tmp_path / "run")
     section = damping.section(methods_in(tmp_path))

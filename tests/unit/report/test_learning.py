@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.helpers.run_folders import epochs, write_run
 from tpzoo.report import learning
@@ -55,3 +57,21 @@ def test_losses_over_orders_of_magnitude_get_a_logarithmic_axis(tmp_path: Path) 
     assert {axes.get_title(): axes.get_yscale() for axes in figure.axes} == {
         "test error (%)": "linear", "train loss": "log",
     }  # fmt: skip
+
+
+def test_runs_that_are_not_done_bend_no_curve(tmp_path: Path) -> None:
+    """A mean over seeds that lack later epochs would jump where they end."""
+    write_run(tmp_path / "0", seed=0, status="failed", epochs=epochs(test_loss=[9.0]), config={"epochs": 2})
+    write_run(tmp_path / "1", seed=1, epochs=epochs(test_loss=[4.0, 3.0]))
+    made = section(tmp_path)
+    assert [row[3:] for row in made.tables[0].rows] == [
+        [4.0, pytest.approx(math.nan, nan_ok=True), 1],
+        [3.0, pytest.approx(math.nan, nan_ok=True), 1],
+    ]
+
+
+def test_a_run_without_an_epoch_hides_no_curve_of_a_regression(tmp_path: Path) -> None:
+    probes = {"bp_angle/fc1": {1: 1.0}}
+    write_run(tmp_path / "0", seed=0, status="failed", epochs=[], probes=probes, config={"epochs": 1})
+    write_run(tmp_path / "1", seed=1, epochs=epochs(train_loss=[2.0], test_loss=[1.0]))
+    assert [axes.get_title() for axes in section(tmp_path).pictures[0].draw().axes] == ["test loss", "train loss"]

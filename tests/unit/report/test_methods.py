@@ -89,8 +89,79 @@ def test_probes_are_named_only_where_nothing_else_differs() -> None:
     ]  # fmt: skip
 
 
-def test_labels_stay_short_and_differ() -> None:
+def test_labels_show_no_more_than_tells_them_apart() -> None:
     configs = [{"name": "x", **{key: i for key in "abcdef"}} for i in (1, 2)] + [{"name": "x"}, {}]
-    labels = make_labels(configs)
-    assert labels == ["x (a=1, b=1, c=1, d=1, ...)", "x (a=2, b=2, c=2, d=2, ...)", "x", "unnamed"]
+    assert make_labels(configs) == ["x (a=1)", "x (a=2)", "x", "unnamed"]
     assert make_labels([{"name": "x"}, {"name": "x"}]) == ["x", "x [2]"]
+    assert make_labels([{"name": "x"}, {"name": "x"}, {"name": "x [2]"}]) == ["x", "x [2]", "x [2] [2]"]
+
+
+def config(epochs: int, rule: dict[str, object], **others: object) -> dict[str, object]:
+    """In the order in which a run folder holds it: what matters least comes first."""
+    data = {"name": "digits", "validation": epochs}
+    return {"name": "x", "precision": f"float{32 * epochs}", "epochs": epochs, "batch_size": 8 * epochs, "data": data,
+            **others, "rule": rule}  # fmt: skip
+
+
+def test_components_are_named_first_and_data_last() -> None:
+    dtp, bp = {"name": "dtp", "scale": 1}, {"name": "bp"}
+    assert make_labels([config(1, dtp), config(2, bp)]) == ["x (rule=dtp)", "x (rule=bp)"]
+    assert make_labels([config(1, dtp), config(2, {**dtp, "scale": 3})]) == ["x (rule.scale=1)", "x (rule.scale=3)"]
+    learners = [{"name": name, "sigma": sigma} for name, sigma in (("drl", 0.1), ("frozen", 0.2))]
+    assert make_labels([config(i + 1, dtp, learner=each) for i, each in enumerate(learners)]) == [
+        "x (learner=drl)", "x (learner=frozen)",
+    ]  # fmt: skip
+    maps = [{"name": "direct", "map": {"name": name, "bias": name == "mlp"}} for name in ("linear", "mlp")]
+    assert make_labels([config(i + 1, dtp, feedback=each) for i, each in enumerate(maps)]) == [
+        "x (feedback.map=linear)", "x (feedback.map=mlp)",
+    ]  # fmt: skip
+    assert make_labels([config(1, dtp), config(2, dtp)]) == ["x (precision=float32)", "x (precision=float64)"]
+    same = {"precision": "float32"}
+    assert make_labels([{**config(1, dtp), **same}, {**config(2, dtp), **same}]) == ["x (epochs=1)", "x (epochs=2)"]
+
+
+def test_the_order_of_components_is_that_of_their_importance() -> None:
+    order = ("rule", "learner", "feedback", "architecture", "output", "loss")
+    pair = [{"name": "x", **{part: {"name": f"{part}{i}"} for part in reversed(order)}} for i in (1, 2)]
+    for part in order:
+        assert make_labels(pair) == [f"x ({part}={part}1)", f"x ({part}={part}2)"]
+        for each in pair:
+            del each[part]
+
+
+def test_labels_grow_until_they_are_unique() -> None:
+    """Six differences, of which four used to be shown, before the one that counts."""
+    rules = [{"name": "dtp", **{key: 1 for key in "abcde"}, "scale": scale, "zero": 0} for scale in (1, 2)]
+    others = [{"name": "dtp", **{key: 2 for key in "abcde"}, "scale": scale, "zero": 1} for scale in (1, 2)]
+    labels = make_labels([config(1, rule) for rule in (*rules, *others)])
+    assert labels == [f"x (rule.a={a}, rule.scale={scale})" for a in (1, 2) for scale in (1, 2)]
+    three = [config(1, {"name": "dtp"}, learner={"name": "drl", "sigma": i % 2}, output={"n": i}) for i in range(3)]
+    assert make_labels(three) == [f"x (learner.sigma={i % 2}, output.n={i})" for i in range(3)]
+
+
+def test_a_number_and_a_text_differ() -> None:
+    assert make_labels([{"name": "x", "a": 1}, {"name": "x", "a": "1"}]) == ["x (a=1)", 'x (a="1")']
+    assert make_labels([{"name": "x", "a": None}, {"name": "x"}]) == ["x (a=null)", "x"]
+
+
+def test_labels_show_settings_that_a_version_did_not_have(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", config={"rule": {"name": "dtp"}})
+    write_run(tmp_path / "b", config={"rule": {"name": "dtp", "norm_ratio": 3.0}, "epochs": 2})
+    methods, _ = make_methods(find_runs([tmp_path]).runs)
+    assert [method.label for method in methods] == ["demo (rule.norm_ratio=1.0)", "demo (rule.norm_ratio=3.0)"]
+
+
+def test_runs_that_are_done_count_or_else_those_that_went_on_longest(tmp_path: Path) -> None:
+    two = epochs(test_loss=[1.0, 2.0])
+    for seed, (status, figures) in enumerate([("done", two), ("failed", two), ("done", two), ("running", two[:1])]):
+        write_run(tmp_path / "a" / str(seed), name="a", seed=seed, status=status, epochs=figures, config={"epochs": 2})
+    probes = {"bp_angle/fc1": {1: 2.0}}
+    for seed, length in enumerate((0, 1, 1)):
+        folder = tmp_path / "b" / str(seed)
+        write_run(
+            folder, name="b", seed=seed, status="failed", epochs=two[:length], config={"epochs": 2}, probes=probes
+        )
+    methods, _ = make_methods(find_runs([tmp_path]).runs)
+    assert [[run.seed[0] for run in method.counted] for method in methods] == [[0, 2], [1, 2]]
+    assert [[run.seed[0] for run in method.unfinished] for method in methods] == [[1, 3], [0, 1, 2]]
+    assert [(method.is_done, method.epochs) for method in methods] == [(True, "2"), (False, "1")]

@@ -42,6 +42,14 @@ def test_bars_are_means_over_steps_and_seeds(tmp_path: Path) -> None:
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["fc1", "fc2"]
 
 
+def test_runs_that_are_not_done_are_in_no_bar(tmp_path: Path) -> None:
+    for seed, (status, value) in enumerate([("done", 0.25), ("interrupted", 1.0), ("done", 0.75)]):
+        probes = {"null_space_ratio/fc1": {1: value}}
+        write_run(tmp_path / str(seed), seed=seed, status=status, probes=probes)
+    rows = null_space.section(methods_in(tmp_path)).tables[0].rows
+    assert rows == [["null_space_ratio", "fc1", "demo", 0.5, pytest.approx(math.sqrt(0.125)), 2, 2]]
+
+
 def test_without_the_probe_it_is_said(tmp_path: Path) -> None:
     write_run(tmp_path / "run")
     section = null_space.section(methods_in(tmp_path))

@@ -11,7 +11,7 @@ from tests.helpers.run_folders import epochs, write_run
 from tpzoo.report import results
 from tpzoo.report.document import DASH
 from tpzoo.report.methods import Method, make_methods
-from tpzoo.report.results import ACCURACY, LAST, LOSS, Outcome, outcome
+from tpzoo.report.results import ACCURACY, LAST, LOSS, NONE, ODD, Outcome, outcome
 from tpzoo.report.runs import find_runs
 
 
@@ -120,7 +120,74 @@ def test_seconds_are_the_median_without_the_first_epoch(tmp_path: Path) -> None:
 def test_a_run_that_ended_in_its_first_epoch_shows_dashes(tmp_path: Path) -> None:
     write_run(tmp_path / "run", epochs=[], probes={"bp_angle/fc1": {1: 2.0}})
     (row,) = results.section(methods_in(tmp_path)).grids[0].rows
-    assert row == ["demo", *[f"{DASH} ± {DASH}"] * 3, DASH, DASH, "0", "1"]
+    assert row == ["demo", *[f"{DASH} ± {DASH}"] * 3, DASH, DASH, "0", "0 of 1"]
+
+
+STARTED = {"bp_angle/fc1": {1: 2.0}}
+"""What a run has logged that stopped in its first epoch."""
+
+
+def test_runs_that_are_not_done_are_in_no_mean(tmp_path: Path) -> None:
+    # two that are done: test errors 20 and 21 %, mean 20.5, sd sqrt(0.5); 47 % after one of two epochs is none of them
+    good = [classification([0.7, 0.8], [0.5, test]) for test in (0.80, 0.79)]
+    for seed, figures in enumerate(good):
+        write_run(tmp_path / str(seed), seed=seed, epochs=figures, seconds=[3.0, 5.0])
+    write_run(tmp_path / "2", seed=2, status="failed", epochs=[], config={"epochs": 2}, probes=STARTED)
+    short = classification([0.5], [0.53])
+    write_run(tmp_path / "3", seed=3, status="interrupted", epochs=short, config={"epochs": 2}, seconds=[9.0])
+    (method,) = methods_in(tmp_path)
+    made = results.section([method])
+    (row,) = made.grids[0].rows
+    assert row == ["demo", "20.50 ± 0.71", "20.50 ± 0.71", "0.5 ± 0", "2, 2", "2", "2", "2 of 4"]
+    assert made.text[1:] == [
+        f"Not done, and in no figure of demo: {tmp_path / '2'} (failed, 0 of 2 epochs),"
+        f" {tmp_path / '3'} (interrupted, 1 of 2 epochs)."
+    ]
+    values = dict(zip(made.tables[0].columns, made.tables[0].rows[0], strict=True))
+    assert (values["test_mean"], values["test_n"]) == (pytest.approx(20.5), 2)
+    assert (values["seeds"], values["runs"], values["done"], values["chosen_by"]) == (2, 4, 2, ACCURACY)
+    table = made.tables[1]
+    runs = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert [(run["seed"], run["counted"], run["chosen_by"]) for run in runs] == [
+        (0, 1, ACCURACY), (1, 1, ACCURACY), (2, 0, NONE), (3, 0, ACCURACY),
+    ]  # fmt: skip
+
+
+def test_where_no_run_is_done_those_with_the_most_epochs_count_and_it_is_said(tmp_path: Path) -> None:
+    for seed, tests in enumerate([[0.5], [0.5, 0.75], [0.5, 0.25]]):
+        figures = classification([0.5, 0.6][: len(tests)], tests)
+        write_run(tmp_path / str(seed), seed=seed, status="running", epochs=figures, config={"epochs": 3})
+    made = results.section(methods_in(tmp_path))
+    (row,) = made.grids[0].rows
+    assert (row[1], row[-2], row[-1]) == ("50.00 ± 35.36", "2", "2 of 3, none done")
+    (note,) = made.text[1:]
+    assert note.startswith("No run of demo is done; its figures are of the 2 with the most epochs, 2 of 3 epochs: ")
+    assert f"{tmp_path / '0'} (running, 1 of 3 epochs)" in note
+    values = dict(zip(made.tables[0].columns, made.tables[0].rows[0], strict=True))
+    assert (values["seeds"], values["runs"], values["done"]) == (2, 3, 0)
+
+
+def test_without_an_epoch_nothing_is_said_of_validation_data(tmp_path: Path) -> None:
+    data = {"data": {"name": "digits", "validation": 0.1}}
+    write_run(tmp_path / "run", epochs=[], status="failed", config=data, probes=STARTED)
+    found = only(tmp_path)
+    assert (found.chosen_by, found.epoch, found.test) == (NONE, None, None) and NONE == "no epoch completed"
+    text = " ".join(results.section(methods_in(tmp_path)).text)
+    assert "Without a completed epoch: demo." in text and "Without validation data" not in text
+
+
+def test_validation_figures_that_are_no_numbers_are_not_missing_data(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", epochs=epochs(valid_loss=[math.nan] * 2, test_loss=[4.0, 5.0]))
+    assert (only(tmp_path).chosen_by, only(tmp_path).epoch, only(tmp_path).test) == (ODD, 2, 5.0)
+    text = " ".join(results.section(methods_in(tmp_path)).text)
+    assert "Without a validation figure that is a number" in text and "Without validation data" not in text
+
+
+def test_a_run_that_stopped_at_once_makes_no_classification_of_a_regression(tmp_path: Path) -> None:
+    write_run(tmp_path / "0", seed=0, status="failed", epochs=[], probes=STARTED, config={"epochs": 1})
+    write_run(tmp_path / "1", seed=1, epochs=epochs(test_loss=[4.0]))
+    (grid,) = results.section(methods_in(tmp_path)).grids
+    assert grid.columns[1] == "test loss at the best epoch" and grid.rows[0][1] == f"4 ± {DASH}"
 
 
 def test_classifications_and_regressions_have_tables_of_their_own_and_data_sets_are_named(tmp_path: Path) -> None:

@@ -135,6 +135,17 @@ def test_one_format_is_enough(runs: Path, tmp_path: Path, name: str) -> None:
     assert f"figures/bp_angle.{name})" in (tmp_path / "out" / "report.md").read_text("utf-8")
 
 
+def test_the_introduction_says_which_runs_count(runs: Path, tmp_path: Path) -> None:
+    for seed, status in enumerate(("done", "failed", "interrupted")):
+        write_run(tmp_path / "runs" / str(seed), name="c", seed=seed, status=status)
+    write_report([tmp_path / "runs", runs], tmp_path / "out", formats=["png"])
+    text = (tmp_path / "out" / "report.md").read_text("utf-8")
+    assert r"c (3 seeds, 1 of them done); \_a (2 seeds); b.c (1 seed, none done)." in text
+    assert "Runs that are not done enter no mean, curve or bar" in text
+    write_report([runs / "0"], tmp_path / "done", formats=["png"])
+    assert "not done" not in (tmp_path / "done" / "report.md").read_text("utf-8")
+
+
 def test_names_mean_themselves_everywhere(tmp_path: Path) -> None:
     probes = {"a<b>&$x$/../fc|1": {1: 2.0}, "a_b___x_/../fc|1": {1: 2.0}, "bp_angle/$\\x$": {1: 2.0}}
     write_run(tmp_path / "runs" / "1", name="<i>$x_1^$|*", probes=probes)

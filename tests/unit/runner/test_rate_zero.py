@@ -56,7 +56,9 @@ def test_the_null_space_toy_moves_its_feedback_alone(recipe: str) -> None:
 def test_the_output_space_toy_stands_still(recipe: str) -> None:
     built, network, _, found = run(recipe)
     assert all(torch.equal(p, network[name]) for name, p in built.engine.network.named_parameters())
-    assert {f"output_step/0/{kind}_{i}" for kind in ("output", "label", "change") for i in (0, 1)} == set(found)
+    parts = {f"{kind}_{i}" for kind in ("output", "label", "change") for i in (0, 1)}
+    assert {f"output_step/0/{part}" for part in (*parts, "angle")} == set(found)
     away = [found[f"output_step/0/label_{i}"] - found[f"output_step/0/output_{i}"] for i in (0, 1)]
     change = [found[f"output_step/0/change_{i}"] for i in (0, 1)]
     assert sum(a * c for a, c in zip(away, change, strict=True)) > 0  # towards the label
+    assert 0 <= found["output_step/0/angle"] < 90

@@ -2,7 +2,8 @@
 
 For the first samples of the batch: the output before the step, the label, and the change of the output that a step of
 gradient descent makes, per unit of its learning rate, as that rate goes to zero: -J g, with g the update of all blocks
-and J the exact derivative, in float64. The paper draws it half as long as the way from the output to the label.
+and J the exact derivative, in float64. The paper draws it half as long as the way from the output to the label. Beside
+it the angle between the change and that way, over all components of the output: the paper's claim in one number.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tpzoo import Probe, Snapshot, output_change
+from tpzoo import Probe, Snapshot, angle, output_change
 from tpzoo.zoo.probes.cards import OutputStepSettings
 
 COMPONENTS = 2
@@ -19,8 +20,9 @@ COMPONENTS = 2
 class OutputStep(Probe):
     """``0/output_0``, ``0/output_1``, ``0/label_0``, ``0/label_1``, ``0/change_0``, ``0/change_1``: sample, component.
 
-    Only the first two components of the output are recorded. Classes have one-hot labels. A batch of fewer samples
-    gives as many as it has.
+    And ``0/angle``, in degrees between change and label - output; NaN if one of them is zero. Of output, label and
+    change only the first two components are recorded, the angle is over all. Classes have one-hot labels. A batch of
+    fewer samples gives as many as it has.
     """
 
     def __init__(self, settings: OutputStepSettings) -> None:
@@ -30,13 +32,15 @@ class OutputStep(Probe):
     def measure(self, snapshot: Snapshot) -> dict[str, Tensor]:
         out = snapshot.clean_trace().output.flatten(1)
         change = -output_change(snapshot.network, snapshot.batch.x, snapshot.gradients)
-        kinds = {"output": out, "label": _label(snapshot.batch.y, out), "change": change.flatten(1)}
-        return {
-            f"{sample}/{kind}_{component}": values[sample, component].double()
-            for sample in range(min(self._samples, out.shape[0]))
-            for kind, values in kinds.items()
-            for component in range(min(COMPONENTS, out.shape[1]))
-        }
+        kinds = {"output": out.double(), "label": _label(snapshot.batch.y, out).double(), "change": change.flatten(1)}
+        found = {}
+        for sample in range(min(self._samples, out.shape[0])):
+            for kind, values in kinds.items():
+                for component in range(min(COMPONENTS, out.shape[1])):
+                    found[f"{sample}/{kind}_{component}"] = values[sample, component].double()
+            own = {kind: values[sample] for kind, values in kinds.items()}
+            found[f"{sample}/angle"] = angle(own["change"], own["label"] - own["output"])
+        return found
 
 
 def _label(y: Tensor, out: Tensor) -> Tensor:
