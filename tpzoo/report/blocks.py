@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tpzoo.report import last_epoch
 from tpzoo.report.document import Cell, Picture, Section, Table
 from tpzoo.report.methods import Method
 from tpzoo.report.metrics import Series
@@ -196,6 +197,9 @@ def _add(made: Section, measure: Measure, methods: Sequence[Method]) -> None:
     name = measure.title.replace(": ", "_").replace("/", "_")
     rows = list(_rows(lines, methods))
     made.tables.append(Table(name, f"{measure.title}: one row for a block, method and step", COLUMNS, rows))
+    table, grids = last_epoch.tables(measure.title, name, {block: found[block] for block in lines}, methods)
+    made.tables.append(table)
+    made.grids.extend(grids if measure.is_of_updates else [])
     kept = without_output(methods, found) if measure.is_of_updates else {block: set(found[block]) for block in lines}
     drawn = {block: {i: lines[block][i] for i in lines[block] if i in kept[block]} for block in lines if block in kept}
     missing = {method.index for method in methods} - {index for each in found.values() for index in each}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tpzoo.report import last_epoch
 from tpzoo.report.blocks import by_block, in_order, measures_of
 from tpzoo.report.document import Cell, Picture, Section, Table
 from tpzoo.report.methods import Method
@@ -36,6 +37,10 @@ def section(methods: Sequence[Method]) -> Section:
             for block in ordered
         }
         titles[measure.title] = bars
+        name = measure.title.replace(": ", "_").replace("/", "_")
+        table, grids = last_epoch.tables(measure.title, name, {block: found[block] for block in ordered}, methods)
+        made.tables.append(table)
+        made.grids.extend(grids)
         for block, by_method in bars.items():
             for i, bar in by_method.items():
                 count = len(found[block][i])
@@ -43,7 +48,7 @@ def section(methods: Sequence[Method]) -> Section:
     if not titles:
         made.left_out.append(f"null-space bars: no run has the probe {KIND}")
         return made
-    made.tables.append(Table("null_space_ratio", "one row for a block and method", COLUMNS, rows))
+    made.tables.insert(0, Table("null_space_ratio", "one row for a block and method", COLUMNS, rows))
     caption = "Share of each update that lies in the null space of the output's Jacobian: mean and standard deviation"
     made.pictures.append(
         Picture("null_space_ratio", f"{caption} over all logged steps and seeds.", lambda: draw(titles, methods))

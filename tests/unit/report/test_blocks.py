@@ -45,7 +45,7 @@ def test_lines_are_rolling_means_over_steps_and_seeds(tmp_path: Path) -> None:
     assert x.tolist() == list(range(1, 41))
     # the mean of steps 1..n is (n + 1) / 2, plus half the shift; from step 30 on the window is 30 wide
     assert y[0] == 2.0 and y[9] == 6.5 and y[29] == 16.5 and y[39] == 26.5
-    (table,) = section.tables
+    table = section.tables[0]
     last = dict(zip(table.columns, table.rows[-1], strict=True))
     # 60 values: twice 11..40 around their means (variance sum 2 * 30 * (30^2 - 1) / 12), each mean 1 from the middle
     spread = math.sqrt((2 * 30 * 899 / 12 + 60) / 59)
@@ -81,7 +81,7 @@ def test_where_the_blocks_are_listed_it_is_named_as_the_networks(tmp_path: Path)
     write_run(tmp_path / "old", name="old", probes={"condition_two/ratio": {1: 0.25}})  # lists no blocks
     section = part(tmp_path, "Other")
     assert [panels(section, i) for i in (0, 1)] == [["fc1", "fc1.conv", "fc2", "network: total"], ["network: ratio"]]
-    assert [row[:2] for row in section.tables[1].rows] == [["network: ratio", "new"], ["network: ratio", "old"]]
+    assert [row[:2] for row in section.tables[2].rows] == [["network: ratio", "new"], ["network: ratio", "old"]]
     assert [row[0] for row in section.tables[0].rows] == ["fc1", "fc1.conv", "fc2", "network: total"]
 
 

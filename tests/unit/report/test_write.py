@@ -156,7 +156,8 @@ def test_names_mean_themselves_everywhere(tmp_path: Path) -> None:
     assert "# \\<script\\>\\|" in text and r"| \<i\>$x\_1^$\|\* |" in text
     inside = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*")}
     assert inside == {"runs", "out"}
-    assert len(list((tmp_path / "out" / "tables").glob("a_b*.csv"))) == 2  # names that would be one file are two
+    made = [path.stem for path in (tmp_path / "out" / "tables").glob("a_b*.csv")]
+    assert len([name for name in made if not name.endswith("last_epoch")]) == 2  # names that would be one file are two
 
 
 def test_markdown_signs_are_escaped() -> None:
