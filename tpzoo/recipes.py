@@ -11,6 +11,8 @@ from tpzoo.plugin.hookspecs import hookimpl
 from tpzoo.plugin.records import Recipe
 
 PACKAGE = Path(__file__).parent
+END_OF_SENTENCE = re.compile(r"(?<!\bal)(?<!\bcf)(?<!\bvs)(?<!\be\.g)(?<!\bi\.e)(?<!\bEq)(?<!\bFig)(?<!\b[A-Z])\.\s+")
+"""A full stop and a space, but not after an abbreviation or an initial: "et al. 2015" ends no sentence."""
 
 
 def recipe_folder() -> Path:
@@ -18,6 +20,11 @@ def recipe_folder() -> Path:
     checkout = PACKAGE.parent / "configs"
     installed = PACKAGE / "recipes_data"
     return checkout if checkout.is_dir() and not installed.is_dir() else installed
+
+
+def is_base(path: Path) -> bool:
+    """Whether a file holds what recipes share and is none itself: ``base.yaml`` or ``lenet_base.yaml``."""
+    return path.stem == "base" or path.stem.endswith("_base")
 
 
 def find_recipe(name: str) -> Path:
@@ -29,7 +36,8 @@ def find_recipe(name: str) -> Path:
     if path.exists() or path.is_absolute():
         return path
     relative = path.relative_to("configs") if path.parts[:1] == ("configs",) else path
-    for candidate in (relative, relative.with_name(relative.name + ".yaml")):
+    named = relative.with_name(relative.name + ".yaml")
+    for candidate in (relative, *(() if is_base(named) else (named,))):
         if (recipe_folder() / candidate).is_file():
             return recipe_folder() / candidate
     return path
@@ -37,9 +45,9 @@ def find_recipe(name: str) -> Path:
 
 @hookimpl
 def tpzoo_recipes() -> Iterator[Recipe]:
-    """Yield every YAML file in the folder of the recipes, called by its path there: ``mnist/dtp``."""
+    """Yield every YAML file in the folder of the recipes but the bases, called by its path there: ``mnist/dtp``."""
     folder = recipe_folder()
-    for path in sorted(folder.rglob("*.yaml")):
+    for path in sorted(path for path in folder.rglob("*.yaml") if not is_base(path)):
         name = path.relative_to(folder).with_suffix("").as_posix()
         yield Recipe(name=name, summary=summary_of(path) or f"the recipe {name}", path=str(path))
 
@@ -49,7 +57,7 @@ def summary_of(path: Path) -> str:
     lines = path.read_text("utf-8").splitlines()
     comment = [line.removeprefix("#").removeprefix(" ") for line in itertools.takewhile(_is_comment, lines)]
     words = " ".join(itertools.takewhile(lambda line: not line.startswith(" "), comment))  # an indented line is code
-    return re.split(r"\.\s+(?=[A-Z])", words)[0].removesuffix(".")  # "et al. 2015" ends no sentence
+    return END_OF_SENTENCE.split(words)[0].removesuffix(".")
 
 
 def _is_comment(line: str) -> bool:

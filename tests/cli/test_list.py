@@ -34,6 +34,18 @@ def test_in_a_pipe_every_entry_is_one_line() -> None:
     assert names == sorted(names) and {"digits", "npz"} <= set(names)
 
 
+def test_recipes_have_no_paper_column_and_bases_are_not_among_them() -> None:
+    header, *lines = tpzoo("list", "recipe").stdout.splitlines()
+    assert header.split() == ["kind", "name", "summary", "distribution"]
+    names = {line.split()[1] for line in lines}
+    assert "meulemans2020/mnist/dtp" in names and not [name for name in names if name.endswith("base")]
+
+
+def test_what_recipes_share_is_not_trained_by_name(tmp_path: Path) -> None:
+    done = tpzoo("train", "meulemans2020/base", cwd=tmp_path)
+    assert_message(done, "meulemans2020/base", "no such file")
+
+
 def test_nothing_found_is_not_an_error() -> None:
     done = tpzoo("list", "rule", "no_such_*")
     assert (done.returncode, done.stdout) == (0, "")

@@ -40,3 +40,28 @@ def test_a_checkout_uses_its_own_folder(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "configs").mkdir()
     monkeypatch.setattr(recipes, "PACKAGE", tmp_path / "tpzoo")
     assert recipes.recipe_folder() == tmp_path / "configs"
+
+
+def test_what_recipes_share_is_no_recipe_but_still_a_file(installed: Path) -> None:
+    for name in ("base", "lenet_base"):
+        installed.with_name(f"{name}.yaml").write_text("# Shared.\n")
+        assert recipes.find_recipe(f"mnist/{name}") == Path("mnist", name)
+        assert recipes.find_recipe(f"configs/mnist/{name}.yaml") == installed.with_name(f"{name}.yaml")
+    assert [recipe.name for recipe in recipes.tpzoo_recipes()] == ["mnist/dtp"]
+
+
+@pytest.mark.parametrize(
+    ("header", "summary"),
+    [
+        ("# One line.\n# another", "One line"),
+        ("# Frozen MNIST.\n# fc1 alone learns.", "Frozen MNIST"),
+        ("# A sentence over\n# two lines. And more.", "A sentence over two lines"),
+        ("# As Lee et al. 2015, e.g. J. Doe (cf. Fig. 2). rest", "As Lee et al. 2015, e.g. J. Doe (cf. Fig. 2)"),
+        ("# As i.e. Eq. 3 vs. 4. Rest", "As i.e. Eq. 3 vs. 4"),
+        ("# Rate 0.05 of lenet.yaml\n#   tpzoo train it\n# reaches. No", "Rate 0.05 of lenet.yaml"),
+        ("name: none", ""),
+    ],
+)  # fmt: skip
+def test_the_summary_is_the_first_sentence(tmp_path: Path, header: str, summary: str) -> None:
+    (tmp_path / "recipe.yaml").write_text(header)
+    assert recipes.summary_of(tmp_path / "recipe.yaml") == summary

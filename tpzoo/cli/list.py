@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,6 +28,7 @@ KINDS = (
     "logger",
     "recipe",
 )
+COLUMNS = ("kind", "name", "summary", "paper", "distribution")
 
 
 @click.command("list")
@@ -47,7 +47,9 @@ def command(kind: str | None, pattern: str, as_json: bool, plugins: tuple[str, .
         chosen = [entry for entry in entries if kind or entry.record.kind in KINDS]
         click.echo(json.dumps([describe(entry) for entry in chosen], indent=2))
     elif entries:
-        print_table(("kind", "name", "summary", "paper", "distribution"), rows(entries))
+        cites = any(entry.record.paper for entry in entries)
+        columns = COLUMNS if cites else tuple(column for column in COLUMNS if column != "paper")
+        print_table(columns, ([row[column] for column in columns] for row in map(row_of, entries)))
     else:
         click.echo(f"nothing matches '{pattern}'", err=True)
 
@@ -65,12 +67,9 @@ def describe(entry: Entry) -> dict[str, Any]:
     }
 
 
-def rows(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
-    """The rows of the table."""
-    return [
-        (entry.record.kind, entry.record.name, entry.record.summary, _cite(entry), entry.distribution)
-        for entry in entries
-    ]
+def row_of(entry: Entry) -> dict[str, str]:
+    """One line of the table."""
+    return {**describe(entry), "paper": _cite(entry)}
 
 
 def _cite(entry: Entry) -> str:
