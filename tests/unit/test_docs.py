@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import re
 from pathlib import Path
+from statistics import mean
 from types import ModuleType
 
 import pytest
@@ -65,6 +67,39 @@ def test_references_name_everything() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
         assert (page.parent / target).exists(), target
+
+
+PAPER = DOCS / "meulemans2020"
+PREFIX = re.compile("^(alignment|toy-null-space)-")
+
+
+def test_tables_written_by_hand_hold_what_the_reports_hold() -> None:
+    """A comment in front of a table names the file: a row for a method, a column for a block, means rounded."""
+    text = (PAPER / "README.md").read_text("utf-8")
+    shown = re.findall(r"<!-- table (\S+) -->\n\|([^\n]+)\|\n\|[-|]+\|\n((?:\|[^\n]+\n)+)", text)
+    assert len(shown) == text.count("<!-- table ") == 3
+    for path, head, body in shown:
+        with (PAPER / path).open(newline="", encoding="utf-8") as file:
+            means = {(PREFIX.sub("", row["method"]), row["block"]): float(row["mean"]) for row in csv.DictReader(file)}
+        blocks = [cell.strip() for cell in head.split("|")][1:]
+        for line in body.splitlines():
+            label, *cells = [cell.strip() for cell in line.strip("|").split("|")]
+            found = [means[label.partition(" (")[0].lower(), block] for block in blocks]
+            assert cells == [f"{each:.{len(cells[0].partition('.')[2])}f}" for each in found], (path, label)
+
+
+def test_gauss_newton_targets_are_nearer_to_the_label_with_every_seed() -> None:
+    with (PAPER / "toys" / "tables" / "output_step.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    angles: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        angles.setdefault((row["seed"], row["method"].rsplit("-", 1)[-1]), []).append(float(row["angle"]))
+    means = {key: mean(values) for key, values in angles.items()}
+    seeds = {seed for seed, _ in means}
+    assert len(seeds) == 5 and all(means[seed, "gnt"] < means[seed, "bp"] for seed in seeds)
+    text = " ".join((PAPER / "README.md").read_text("utf-8").split())
+    assert f"{mean(means[seed, 'gnt'] for seed in seeds):.1f} degrees off" in text
+    assert f"{mean(means[seed, 'bp'] for seed in seeds):.1f} degrees with backpropagation" in text
 
 
 def test_the_index_lists_every_page_in_its_kind() -> None:

@@ -130,6 +130,15 @@ def test_what_it_reaches_is_what_was_measured(experiment: str) -> None:
         assert errors in [[table[seed][column] for seed in seeds] for table in tables]
 
 
+@pytest.mark.parametrize("name", [name for name in RECIPES if "/alignment/" in name])
+def test_angles_are_those_of_the_committed_report(name: str) -> None:
+    folder = Path(__file__).parents[2] / "docs" / "meulemans2020" / "alignment" / "tables"
+    with (folder / "gnt_angle_last_epoch.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["method"] == experiment_name(name)]
+    said = " ".join(line.removeprefix("# ") for line in header(name))
+    assert re.findall(r"\d+\.\d", said.partition("shows ")[2]) == [f"{float(row['mean']):.1f}" for row in rows]
+
+
 @pytest.mark.parametrize("name", [name for name in RECIPES if "backpropagation" in reached(name)])
 def test_backpropagation_beside_it_is_what_was_measured(name: str) -> None:
     accuracy = float(re.findall(r"backpropagation (\d+\.\d+) %", reached(name))[0])
