@@ -47,6 +47,13 @@ REPORT = (
         '(("seed",),)',
         METHODS,
     ),
+    mutant(
+        "report: settings of a later version make another method",
+        "report/methods.py",
+        "_essence(run.complete), sort_keys",
+        "_essence(run.config), sort_keys",
+        METHODS,
+    ),
     mutant("report: a repeated run counts twice", "report/methods.py", "if twin is None:", "if True:", METHODS),
     mutant("report: the output block is drawn", "report/blocks.py", "last.get(index) != ", "None != ", REPORT_BLOCKS),
     mutant("report: the largest angle is the best", "report/damping.py", "min(known)[1]", "max(known)[1]", DAMPING),
