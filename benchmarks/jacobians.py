@@ -54,7 +54,7 @@ def main() -> None:
     for name, milliseconds, ratio in rows:
         print(f"{name:>28}  {milliseconds:>9} ms  {ratio:>6}")
     if words.csv:
-        write(words.csv, rows)
+        write(words.csv, rows, words.device)
 
 
 def arguments() -> argparse.Namespace:
@@ -92,10 +92,10 @@ def measure(steps: dict[str, Callable[[], object]], device: str, rounds: int) ->
     return {name: statistics.median(values) for name, values in found.items()}
 
 
-def write(path: Path, rows: Sequence[Sequence[str]]) -> None:
+def write(path: Path, rows: Sequence[Sequence[str]], device: str) -> None:
     """The table as CSV, with where it was measured."""
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    where = f"{device}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    name = torch.cuda.get_device_name() if device.startswith("cuda") else "CPU"
+    where = f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}"
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([["what", "milliseconds", "ratio to bp", "where"], *([*row, where] for row in rows)])
 

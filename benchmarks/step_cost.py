@@ -50,7 +50,7 @@ def main() -> None:
     for line in [header, *rows]:
         print("  ".join(f"{cell:>20}" for cell in line))
     if words.csv:
-        write(words.csv, header, rows)
+        write(words.csv, header, rows, words.device)
 
 
 def arguments() -> argparse.Namespace:
@@ -146,11 +146,11 @@ def row(name: str, reference: str, seconds: dict[str, float], macs: dict[str, in
     ]
 
 
-def write(path: Path, header: list[str], rows: list[list[str]]) -> None:
+def write(path: Path, header: list[str], rows: list[list[str]], device: str) -> None:
     """The table as CSV, with where it was measured."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    where = [f"{device}, {torch.get_num_threads()} threads, torch {torch.__version__}"]
+    name = torch.cuda.get_device_name() if device.startswith("cuda") else "CPU"
+    where = [f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}"]
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([[*header, "where"], *([*line, *where] for line in rows)])
 

@@ -30,6 +30,7 @@ import torch
 from tpzoo.config import load
 from tpzoo.errors import TpzooError
 from tpzoo.plugin.discovery import load_catalogue
+from tpzoo.recipes import find_recipe
 from tpzoo.report.results import epoch_seconds
 from tpzoo.report.runs import find_runs
 from tpzoo.runner import train
@@ -60,14 +61,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for word in given.words:
             if "=" not in word:
-                found, failed = table(
-                    Path(word), settings, given.seeds, given.runs or Path(scratch), finished=given.finished
-                )
+                runs = given.runs or Path(scratch)
+                found, failed = table(find_recipe(word), settings, given.seeds, runs, finished=given.finished)
                 rows, failures = rows + found, failures + failed
     for row in rows:
         print("  ".join(f"{cell:>20}" for cell in row[:-1]))
     if failures:
         sys.exit(f"{failures} of the runs failed{f'; {given.csv} was not written' if given.csv else ''}")
+    if len(rows) == 1:
+        sys.exit(f"{given.runs} holds no finished run of these recipes and seeds; nothing was written")
     if given.csv:
         given.csv.parent.mkdir(parents=True, exist_ok=True)
         with given.csv.open("w", newline="") as file:
@@ -83,7 +85,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=Path)
     parser.add_argument("--finished", action="store_true")
     parser.add_argument("--csv", type=Path)
-    return parser.parse_args()
+    given = parser.parse_args()
+    if all("=" in word for word in given.words):
+        parser.error("give a config, as a file or by its name")
+    if given.finished and given.runs is None:
+        parser.error("--finished needs --runs")
+    return given
 
 
 def table(
@@ -97,13 +104,12 @@ def table(
             continue
         try:
             summary = trained(config, [*settings, f"seed={seed}", f"data.split_seed={seed}"], folder)
+            if summary.status != "done":
+                sys.exit(f"{name}, seed {seed}, was interrupted after {summary.epochs} epochs; nothing was written")
+            found.append(outcome(summary, folder))
         except TpzooError as error:
             print(f"{name}, seed {seed}: {error}", file=sys.stderr)
             failed += 1
-            continue
-        if summary.status != "done":
-            sys.exit(f"{name}, seed {seed}, was interrupted after {summary.epochs} epochs; nothing was written")
-        found.append(outcome(summary, folder))
     rows = [line(name, str(run.seed), [run], lambda values: values[0]) for run in found]
     if len(found) > 1:
         rows.append(line(name, "mean", found, statistics.mean))

@@ -85,6 +85,19 @@ def test_an_interrupted_run_ends_the_script_and_writes_nothing(
     assert [row[1] for row in rows(tmp_path / "a.csv")[1:]] == ["0", "1", "mean", "sd"]
 
 
+def test_where_nothing_is_finished_nothing_is_written(
+    script: ModuleType, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.csv").write_text("kept")
+    with pytest.raises(SystemExit, match="holds no finished run"):
+        call(script, monkeypatch, "--runs", tmp_path / "typo", "--finished", "--csv", tmp_path / "a.csv", recipe)
+    assert (tmp_path / "a.csv").read_text() == "kept"
+    for words in (("--finished", recipe), ("epochs=1",)):
+        with pytest.raises(SystemExit) as caught:
+            call(script, monkeypatch, *words)
+        assert caught.value.code == 2
+
+
 def test_a_run_that_fails_is_named_and_nothing_is_written(
     script: ModuleType,
     recipe: Path,

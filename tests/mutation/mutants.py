@@ -127,8 +127,8 @@ ENGINE = (
     mutant(
         "tanh difference: wrong sign",
         "engine/activations.py",
-        "d.tanh() * (1 - (a.tanh()",
-        "d.tanh() * (1 + (a.tanh()",
+        "d.tanh() * (1 - a.tanh()",
+        "d.tanh() * (1 + a.tanh()",
         PRECISION,
     ),
 )

@@ -91,7 +91,6 @@ def test_activations(name: str, scale: float, device: str) -> None:
     a, d = normal(3, (4000,), device), START * scale * normal(4, (4000,), device)
     expected = f(a.double() + d.double()) - f(a.double())
     assert float(angle(f.difference(a, d), expected)) < DEGREES
-    assert torch.equal(f.difference(a, d, clean=f(a)), f.difference(a, d))
 
 
 SATURATED = [(30.0, -30.0), (-30.0, 30.0), (30.0, -60.0), (-30.0, 60.0), (30.0, 30.0), (-30.0, -30.0), (0.0, 0.0)]

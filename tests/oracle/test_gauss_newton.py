@@ -152,6 +152,9 @@ def test_every_sample_gets_the_pseudo_inverse_of_its_own_jacobian(
     jacobian = ((u * values[:, None].double()) @ v).to(device, dtype)
     d = torch.randn(6, shape[0], generator=generator, dtype=torch.float64).to(device, dtype)
     found = gauss_newton_displacement(jacobian, d, 0.0).double()
+    by_seed = (each.unflatten(0, (2, 3)) for each in (jacobian, d))  # as in a batch of seeds
+    mapped = torch.func.vmap(lambda j, each: gauss_newton_displacement(j, each, 0.0))(*by_seed)
+    torch.testing.assert_close(mapped.flatten(0, 1).double(), found, rtol=100 * torch.finfo(dtype).eps, atol=1e-30)
     rtol = max(shape) * torch.finfo(dtype).eps
     for i, (j, each) in enumerate(zip(jacobian.double().cpu().numpy(), d.double().cpu().numpy(), strict=True)):
         expected = torch.from_numpy(np.linalg.pinv(j, rcond=rtol) @ each)

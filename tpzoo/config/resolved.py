@@ -86,8 +86,8 @@ class LoadedConfig:
     def hash_without_later(self, written: Mapping[str, Any]) -> str:
         """:attr:`hash` as it was for a tpzoo that knew only the keys of ``written``, a resolved config of its own.
 
-        Later versions have more settings, whose defaults are what was done before: at its default, a setting that
-        ``written`` does not have counts as not there.
+        Later versions have more settings, whose defaults are what was done before: a setting that ``written`` does not
+        have, and that nobody has set here, counts as not there.
         """
         return _digest(self._without_later(self._relevant(), written))
 
@@ -112,7 +112,8 @@ class LoadedConfig:
 
     def _is_default(self, path: str) -> bool:
         origins = [origin for key, origin in self.origins.items() if key == path or key.startswith(f"{path}.")]
-        return all(origin.startswith("default") for origin in origins)
+        # Below a value such as {pattern: value} there are none: what stands there was set.
+        return bool(origins) and all(each == "default" or each.startswith("default of ") for each in origins)
 
 
 def _digest(tree: Mapping[str, Any]) -> str:

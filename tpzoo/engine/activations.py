@@ -28,9 +28,9 @@ class Activation(nn.Module, abc.ABC):
     def forward(self, a: Tensor) -> Tensor:
         """f(a)."""
 
-    def difference(self, a: Tensor, d: Tensor, clean: Tensor | None = None) -> Tensor:
-        """f(a + d) - f(a), like ``a + d``; ``clean`` is f(a), where that is known already."""
-        return self(a + d) - (self(a) if clean is None else clean)
+    def difference(self, a: Tensor, d: Tensor) -> Tensor:
+        """f(a + d) - f(a), like ``a``."""
+        return self(a + d) - self(a)
 
 
 class Linear(Activation):
@@ -39,7 +39,7 @@ class Linear(Activation):
     def forward(self, a: Tensor) -> Tensor:
         return a
 
-    def difference(self, a: Tensor, d: Tensor, clean: Tensor | None = None) -> Tensor:
+    def difference(self, a: Tensor, d: Tensor) -> Tensor:
         return d
 
 
@@ -49,8 +49,8 @@ class Tanh(Activation):
     def forward(self, a: Tensor) -> Tensor:
         return a.tanh()
 
-    def difference(self, a: Tensor, d: Tensor, clean: Tensor | None = None) -> Tensor:
-        return d.tanh() * (1 - (a.tanh() if clean is None else clean) * (a + d).tanh())
+    def difference(self, a: Tensor, d: Tensor) -> Tensor:
+        return d.tanh() * (1 - a.tanh() * (a + d).tanh())
 
 
 class Sigmoid(Activation):
@@ -61,7 +61,7 @@ class Sigmoid(Activation):
     def forward(self, a: Tensor) -> Tensor:
         return a.sigmoid()
 
-    def difference(self, a: Tensor, d: Tensor, clean: Tensor | None = None) -> Tensor:
+    def difference(self, a: Tensor, d: Tensor) -> Tensor:
         return (d / 2).tanh() * (1 - (a / 2).tanh() * ((a + d) / 2).tanh()) / 2
 
 
@@ -71,7 +71,7 @@ class Elu(Activation):
     def forward(self, a: Tensor) -> Tensor:
         return F.elu(a)
 
-    def difference(self, a: Tensor, d: Tensor, clean: Tensor | None = None) -> Tensor:
+    def difference(self, a: Tensor, d: Tensor) -> Tensor:
         moved = a + d
         # The clamps keep the branch that is not taken finite, and with it its gradient.
         falling = a.clamp(max=0).exp() * d.clamp(max=0).expm1()
@@ -87,7 +87,7 @@ class Relu(Activation):
     def forward(self, a: Tensor) -> Tensor:
         return a.relu()
 
-    def difference(self, a: Tensor, d: Tensor, clean: Tensor | None = None) -> Tensor:
+    def difference(self, a: Tensor, d: Tensor) -> Tensor:
         moved = a + d
         return torch.where((a > 0) & (moved > 0), d, moved.relu() - a.relu())
 
@@ -100,7 +100,7 @@ class LeakyRelu(Activation):
     def forward(self, a: Tensor) -> Tensor:
         return F.leaky_relu(a, self.slope)
 
-    def difference(self, a: Tensor, d: Tensor, clean: Tensor | None = None) -> Tensor:
+    def difference(self, a: Tensor, d: Tensor) -> Tensor:
         moved = a + d
         same = torch.where(a > 0, d, self.slope * d)
         return torch.where((a > 0) == (moved > 0), same, self(moved) - self(a))

@@ -57,10 +57,10 @@ def require_row_independent(trace: Trace, nodes: list[str]) -> None:
 def gauss_newton_displacement(jacobian: Tensor, d_output: Tensor, damping: float) -> Tensor:
     """J^T (J J^T + damping I)^-1 d_L of every sample; pinv(J) d_L for damping 0 (Meulemans et al. 2020).
 
-    The small systems are solved in float64: by Cholesky, n_L or n_i wide, whichever is less; for damping 0 that is done
-    where J J^T, whose condition number is squared, provably loses no digit of the result's dtype, and elsewhere by a QR
-    decomposition of J. Singular values of J below max(n_L, n_i) eps of the largest count as zero, eps being that of the
-    dtype of ``jacobian``.
+    The small systems are solved in float64: by Cholesky, n_L or n_i wide, whichever is less; for damping 0 by their
+    eigenvalues, and for a float64 ``jacobian``, whose condition number must not be squared, by a QR decomposition.
+    Singular values of J below max(n_L, n_i) eps of the largest count as zero, eps being that of the dtype of
+    ``jacobian``.
 
     Args:
         jacobian: (batch, n_L, ...).
@@ -74,7 +74,9 @@ def gauss_newton_displacement(jacobian: Tensor, d_output: Tensor, damping: float
     rows = jacobian.reshape(batch, outputs, -1).double()  # (batch, n_L, n_i)
     d = d_output.reshape(batch, outputs, 1).double()
     if damping == 0:
-        found = _least_norm(rows, d, torch.finfo(jacobian.dtype).eps)
+        rtol = max(rows.shape[1:]) * torch.finfo(jacobian.dtype).eps
+        squared = jacobian.dtype != rows.dtype  # then float64 has digits enough for it
+        found = _least_norm(rows, d, rtol) if squared else _pseudo_inverse(rows, rtol) @ d
     elif outputs <= rows.shape[2]:
         found = rows.mT @ damped_solve(rows @ rows.mT, d, damping)
     else:
@@ -93,26 +95,14 @@ def damped_solve(gram: Tensor, right: Tensor, damping: float) -> Tensor:
     return torch.cholesky_solve(right, factor)
 
 
-def _least_norm(rows: Tensor, d: Tensor, eps: float) -> Tensor:
-    """pinv(J) d, to ``eps``, for J = ``rows`` (batch, m, n) and ``d`` (batch, m, 1), both float64."""
+def _least_norm(rows: Tensor, d: Tensor, rtol: float) -> Tensor:
+    """pinv(J) d for J = ``rows`` (batch, m, n) and ``d`` (batch, m, 1), by the eigenvalues of J J^T or J^T J."""
     wide = rows.shape[1] <= rows.shape[2]
-    gram = rows @ rows.mT if wide else rows.mT @ rows
-    factor, failed = torch.linalg.cholesky_ex(gram)
-    units = torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device)
-    root = torch.linalg.solve_triangular(factor, units.expand_as(gram), upper=False)  # root^T root = G^-1
-    found = rows.mT @ (root.mT @ (root @ d)) if wide else root.mT @ (root @ (rows.mT @ d))
-    # tr(G) tr(G^-1) bounds the condition number of G, and with it what its inverse loses and how small J's least
-    # singular value is.
-    condition = gram.diagonal(dim1=1, dim2=2).sum(1) * root.square().sum((1, 2))
-    rtol = max(rows.shape[1:]) * eps
-    sound = (failed == 0) & (condition < min(eps / torch.finfo(rows.dtype).eps, rtol**-2))
-    try:
-        some_are_not = not bool(sound.all())
-    except RuntimeError:  # under vmap no value can be looked at
-        return torch.where(sound[:, None, None], found, _pseudo_inverse(rows, rtol) @ d)
-    if some_are_not:
-        found[~sound] = _pseudo_inverse(rows[~sound], rtol) @ d[~sound]
-    return found
+    values, vectors = torch.linalg.eigh(rows @ rows.mT if wide else rows.mT @ rows)
+    inverse = torch.where(values > rtol**2 * values[:, -1:], 1 / values, 0.0).unsqueeze(2)
+    right = d if wide else rows.mT @ d
+    found = vectors @ (inverse * (vectors.mT @ right))
+    return rows.mT @ found if wide else found
 
 
 def _pseudo_inverse(rows: Tensor, rtol: float) -> Tensor:

@@ -26,8 +26,6 @@ class PerName(Generic[T]):
     """
 
     value: T | Mapping[str, T] | Sequence[T]
-    # Every step asks, and matching patterns is slow.
-    _known: dict[str, T] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.value, list):
@@ -35,9 +33,10 @@ class PerName(Generic[T]):
 
     def __getitem__(self, name: str) -> T:
         """The value for one name. A list must have been resolved first; the builder does that for every component."""
-        if name not in self._known:
-            self._known[name] = self._of(name)
-        return self._known[name]
+        known: dict[str, T] = vars(self).setdefault("_known", {})  # every step asks, and matching patterns is slow
+        if name not in known:
+            known[name] = self._of(name)
+        return known[name]
 
     def _of(self, name: str) -> T:
         if isinstance(self.value, Mapping):

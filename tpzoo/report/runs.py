@@ -182,9 +182,10 @@ def _with_later_settings(config: dict[str, Any]) -> dict[str, Any]:
         path = Path(scratch) / "config.yaml"
         path.write_text(dump_yaml({key: value for key, value in config.items() if key not in elsewhere}), "utf-8")
         try:
-            return {**load(path, (), _catalogue()).plain(), **elsewhere}
+            complete = {**load(path, (), _catalogue()).plain(), **elsewhere}
         except TpzooError:
             return config
+    return complete if "name" in config else {key: value for key, value in complete.items() if key != "name"}
 
 
 @cache

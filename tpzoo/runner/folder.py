@@ -16,9 +16,11 @@ import yaml  # type: ignore[import-untyped]
 from filelock import FileLock, Timeout
 
 from tpzoo.config import LoadedConfig
-from tpzoo.errors import CheckpointError, RunError, SettingError
+from tpzoo.errors import CheckpointError, SettingError
 from tpzoo.runner.files import remove_unfinished, write_atomic
 from tpzoo.runner.summary import Summary, write_summary
+
+LOCK = ".lock"
 
 Status = Literal["running", "done", "failed", "interrupted"]
 
@@ -50,6 +52,8 @@ class RunFolder:
 
     def hash_of(self, loaded: LoadedConfig) -> str:
         """The hash of ``loaded`` as the version of tpzoo that started the run would have found it."""
+        if loaded.hash == self.config_hash():
+            return loaded.hash
         try:
             written = yaml.safe_load(self.config())
         except (yaml.YAMLError, UnicodeDecodeError):
@@ -58,20 +62,19 @@ class RunFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other processes from training in this folder; the system lets go of it whatever ends this one.
+        """Keep other processes from training in this folder, where the file system has locks.
 
         Raises:
-            RunError: another one is training there.
+            SettingError: another one is training there.
         """
-        lock = FileLock(self.path / ".lock", timeout=0)
+        lock = FileLock(self.path / LOCK, timeout=0)
         try:
             lock.acquire()
         except Timeout as error:
-            mend = "wait for it to end; it can be stopped with Ctrl-C and resumed"
-            raise RunError(f"another process is training in {self.path}", mend) from error
-        except NotImplementedError:  # a file system without locks
-            yield
-            return
+            mend = f"wait for it to end; if there is none, remove {self.path / LOCK}"
+            raise SettingError(f"another process is training in {self.path}", mend) from error
+        except (OSError, NotImplementedError):
+            pass  # no locks here, or nothing may be written, which the training will say better
         try:
             yield
         finally:
@@ -88,34 +91,43 @@ class RunFolder:
     def _write_json(self, name: str, content: Mapping[str, Any]) -> None:
         write_atomic(self.path / name, json.dumps(content, indent=2) + "\n")
 
+    def describe(
+        self, config_yaml: str, *, config_hash: str, command: Sequence[str], environment: Mapping[str, Any]
+    ) -> None:
+        """Write down a run that begins: its status is ``running``.
 
-def create(
-    name: str,
-    config_yaml: str,
-    *,
-    config_hash: str,
-    command: Sequence[str],
-    environment: Mapping[str, Any],
-    run_dir: Path | None = None,
-    base: Path = Path("runs"),
-) -> RunFolder:
-    """Make the folder of a new run and describe the run in it; its status is ``running``.
+        Args:
+            command: the words of the command line, written so that a shell can run them again.
+
+        Raises:
+            SettingError: the folder holds something already.
+        """
+        remove_unfinished(self.path)
+        if any(path.name != LOCK for path in self.path.iterdir()):
+            mend = f"give an empty folder, or continue that run with --resume {self.path}"
+            raise SettingError(f"--run-dir {self.path} is not empty", mend)
+        write_atomic(self.path / "config.yaml", config_yaml)
+        write_atomic(self.path / "command.txt", shlex.join(command) + "\n")
+        self._write_json("environment.json", {"config_hash": config_hash, **environment})
+        self.set_status("running")
+
+
+def claim(name: str, config_hash: str, run_dir: Path | None = None, base: Path = Path("runs")) -> RunFolder:
+    """Make the folder of a new run; nobody has written in it yet.
 
     Args:
         name: of the recipe; the folder is ``base/name/<UTC stamp>-<config hash>``.
-        command: the words of the command line, written so that a shell can run them again.
-        run_dir: the folder itself, instead of one by name and time; must be empty if it exists.
+        run_dir: the folder itself, instead of one by name and time.
 
     Raises:
-        SettingError: ``run_dir`` holds something already, or is not a folder.
+        SettingError: ``run_dir`` is not a folder.
     """
-    path = _claim(run_dir) if run_dir is not None else _fresh(base / _safe(name), config_hash)
-    folder = RunFolder(path)
-    write_atomic(path / "config.yaml", config_yaml)
-    write_atomic(path / "command.txt", shlex.join(command) + "\n")
-    folder._write_json("environment.json", {"config_hash": config_hash, **environment})
-    folder.set_status("running")
-    return folder
+    if run_dir is None:
+        return RunFolder(_fresh(base / _safe(name), config_hash))
+    if run_dir.exists() and not run_dir.is_dir():
+        raise SettingError(f"--run-dir {run_dir} is a file", "give a folder that is empty or does not exist yet")
+    run_dir.mkdir(parents=True, exist_ok=True)
+    return RunFolder(run_dir)
 
 
 def reopen(path: Path) -> RunFolder:
@@ -127,17 +139,6 @@ def reopen(path: Path) -> RunFolder:
     if not (path / "config.yaml").is_file():
         raise CheckpointError(f"{path} is not the folder of a run: it holds no config.yaml", "give a run's folder")
     return RunFolder(path)
-
-
-def _claim(path: Path) -> Path:
-    if path.exists() and not path.is_dir():
-        raise SettingError(f"--run-dir {path} is a file", "give a folder that is empty or does not exist yet")
-    path.mkdir(parents=True, exist_ok=True)
-    remove_unfinished(path)
-    if any(path.iterdir()):
-        mend = f"give an empty folder, or continue that run with --resume {path}"
-        raise SettingError(f"--run-dir {path} is not empty", mend)
-    return path
 
 
 def _fresh(parent: Path, config_hash: str) -> Path:

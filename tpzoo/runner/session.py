@@ -49,18 +49,27 @@ def train(
         TpzooError: the config cannot be built, a file is damaged, another process trains there, or training failed.
     """
     if resume is not None:
-        where = _reopen(loaded, resume)
-        if where.status() == "done":
-            return read_summary(where.path)
-        built = build(loaded.experiment, catalogue)
+        where = folder.reopen(resume)
         with where.held():
-            remove_unfinished(where.path)
-            run = Run(loaded, catalogue, built, where, quiet)
-            return run.run(resumed=run.load(checkpoint))
+            return _resume(loaded, catalogue, where, checkpoint, quiet)
     built = build(loaded.experiment, catalogue)  # before there is a folder: most mistakes show here
-    where = _new_folder(loaded, catalogue, list(built.engine.network.blocks), run_dir, command)
+    where = folder.claim(loaded.experiment.name or "run", loaded.hash, run_dir)
     with where.held():
+        _describe(where, loaded, catalogue, list(built.engine.network.blocks), command)
         return Run(loaded, catalogue, built, where, quiet).run()
+
+
+def _resume(loaded: LoadedConfig, catalogue: Catalogue, where: RunFolder, checkpoint: str, quiet: bool) -> Summary:
+    started_with, given = where.config_hash(), where.hash_of(loaded)
+    if started_with and started_with != given:
+        what = f"{where.path} was started with the config {started_with}; this one is {given}"
+        mend = "put its config.yaml back and change nothing that changes results, or start a new run"
+        raise CheckpointError(what, mend)
+    if where.status() == "done":
+        return read_summary(where.path)
+    remove_unfinished(where.path)
+    run = Run(loaded, catalogue, build(loaded.experiment, catalogue), where, quiet)
+    return run.run(resumed=run.load(checkpoint))
 
 
 class Run:
@@ -72,7 +81,7 @@ class Run:
         self.loaded, self.built, self.where = loaded, built, where
         self.loggers = _loggers(loaded, catalogue, where.path, quiet)
         self.training = Training(loaded.experiment, built, list(self.loggers.values()))
-        self.hash = where.config_hash() or loaded.hash
+        self.hash = where.config_hash() or where.hash_of(loaded)
         self.checkpoints = Checkpoints(where.path / "checkpoints", self.hash)
         self._modules = modules_of(built)
         self._logged: dict[str, Any] = {}
@@ -196,27 +205,15 @@ def modules_of(built: Built) -> dict[str, nn.Module]:
     }
 
 
-def _reopen(loaded: LoadedConfig, path: Path) -> RunFolder:
-    where = folder.reopen(path)
-    started_with, given = where.config_hash(), where.hash_of(loaded)
-    if started_with and started_with != given:
-        what = f"{path} was started with the config {started_with}; this one is {given}"
-        mend = "put its config.yaml back and change nothing that changes results, or start a new run"
-        raise CheckpointError(what, mend)
-    return where
-
-
-def _new_folder(
-    loaded: LoadedConfig, catalogue: Catalogue, blocks: Sequence[str], run_dir: Path | None, command: Sequence[str]
-) -> RunFolder:
+def _describe(
+    where: RunFolder, loaded: LoadedConfig, catalogue: Catalogue, blocks: Sequence[str], command: Sequence[str]
+) -> None:
     versions = {plugin.distribution: plugin.version for plugin in catalogue.plugins if plugin.records}
-    return folder.create(
-        loaded.experiment.name or "run",
+    where.describe(
         loaded.to_yaml(),
         config_hash=loaded.hash,
         command=command,
         environment={**environment.describe(versions), "blocks": list(blocks)},  # reports show them in this order
-        run_dir=run_dir,
     )
 
 

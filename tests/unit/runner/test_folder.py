@@ -21,15 +21,10 @@ CONFIG = "seed: 0\nname: 'über'\n"
 
 
 def make(tmp_path: Path, name: str = "demo", **options: Any) -> folder.RunFolder:
-    return folder.create(
-        name,
-        CONFIG,
-        config_hash=HASH,
-        command=["tpzoo", "train", "my config.yaml", "seed=1"],
-        environment={"python": "3"},
-        base=tmp_path / "runs",
-        **options,
-    )
+    run = folder.claim(name, HASH, base=tmp_path / "runs", **options)
+    command = ["tpzoo", "train", "my config.yaml", "seed=1"]
+    run.describe(CONFIG, config_hash=HASH, command=command, environment={"python": "3"})
+    return run
 
 
 def make_summary(**changed: Any) -> Summary:
@@ -88,6 +83,32 @@ def test_an_earlier_run_is_never_overwritten(tmp_path: Path) -> None:
     assert f"--resume {path}" in caught.value.mend
     with pytest.raises(SettingError, match="is a file"):
         make(tmp_path, run_dir=path / "config.yaml")
+
+
+def test_what_the_lock_leaves_behind_makes_no_run(tmp_path: Path) -> None:
+    run = make(tmp_path, run_dir=tmp_path / "run")
+    with run.held():
+        pass
+    for path in tmp_path.glob("run/*"):
+        path.unlink()
+    assert make(tmp_path, run_dir=tmp_path / "run") == run
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_no_obstacle(
+    tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    fcntl = pytest.importorskip("fcntl")
+    monkeypatch.setattr(fcntl, "flock", flock)
+    run = make(tmp_path)
+    with run.held():
+        run.set_status("done")
+    assert run.status() == "done"
+    with pytest.raises(ZeroDivisionError), run.held():
+        _ = 1 / 0
 
 
 def test_reopening_something_else_is_refused(tmp_path: Path) -> None:

@@ -34,8 +34,7 @@ class DenseMap(FeedbackMap):
         return self._sent(d, at)
 
     def _sent(self, d: Tensor, at: At) -> Tensor:
-        """s(a + Q d) - s(a), with a = Q u + b and s(a) kept for the phase and Q d taken before the nonlinearity."""
+        """s(a + Q d) - s(a), with a = Q u + b kept for the phase and Q d taken before the nonlinearity."""
         a = at.memo((self, "Qu + b"), lambda: self.dense(source_activation(at).flatten(1)))
-        clean = at.memo((self, "s(Qu + b)"), lambda: self.nonlinearity(a))
         moved = F.linear(d.flatten(2), self.dense.weight)  # (k, batch, target features)
-        return self.nonlinearity.difference(a, moved, clean).view(*d.shape[:2], *at.target.out.shape[1:])
+        return self.nonlinearity.difference(a, moved).view(*d.shape[:2], *at.target.out.shape[1:])
