@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tpzoo.engine.block import Block
 from tpzoo.engine.network import Network, Trace
-from tpzoo.engine.passes import AUTOGRAD, Backend, Pass
+from tpzoo.engine.passes import AUTOGRAD, FUNCTIONAL, Backend, Pass
 from tpzoo.engine.twin import TwinLayer
 from tpzoo.errors import SettingError
 
@@ -102,10 +102,12 @@ class FeedbackMap(nn.Module, abc.ABC):
     """g: from the space of an edge's source to that of its target.
 
     With the capability ``linear_tail``, ``forward(u, at) == linear(features(u, at), at)`` where ``features`` has no
-    parameters and ``linear`` is linear up to a bias; the attribute ``linear_tail`` is then True.
+    parameters and ``linear`` is linear up to a bias; the attribute ``linear_tail`` is then True. With ``linear_map``,
+    ``difference(d)`` is Q d for the matrix of :meth:`weight_matrix`, and the attribute ``linear_map`` is True.
     """
 
     linear_tail: bool = False
+    linear_map: bool = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -155,7 +157,7 @@ class FeedbackMap(nn.Module, abc.ABC):
     def linear_gradient(self, v: Tensor, cotangent: Tensor, at: At) -> dict[str, Tensor]:
         """The gradient of <linear(v), cotangent> by parameter name. Default: differentiate :meth:`linear`."""
         names = [name for name, _ in self.named_parameters()]
-        return AUTOGRAD.loss_gradients(self, names, lambda: ((self.linear(v, at) * cotangent).sum(), []))[0]
+        return FUNCTIONAL.loss_gradients(self, names, lambda: ((self.linear(v, at) * cotangent).sum(), []))[0]
 
 
 def source_activation(at: At) -> Tensor:

@@ -180,6 +180,7 @@ def weight_matrix(record: Record, stage: Stage) -> None:
     """``weight_matrix`` names a parameter Q, and ``difference(d)`` is Q d on flattened samples."""
     for wire in wires(record, stage):
         g, d = wire.edge.map, wire.displacement(1.0)
+        require(g.linear_map, "the record provides linear_map and the attribute linear_map is not True")
         name, matrix = g.weight_matrix()
         require(dict(g.named_parameters()).get(name) is matrix, f"'{name}' is not the parameter that it is said to be")
         expected = (d.flatten(1) @ matrix.T).view_as(wire.trace[wire.edge.target].out)

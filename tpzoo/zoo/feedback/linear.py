@@ -23,6 +23,7 @@ class LinearMap(FeedbackMap):
     """Q has shape (target features, source features); inputs are flattened, results take the target's shape."""
 
     linear_tail = True
+    linear_map = True
 
     def __init__(self, settings: LinearSettings, ends: Ends) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from tpzoo import Draw, Edge, Feedback, Learner, Noise, Trace
 from tpzoo.zoo.learners.cards import DrlSettings
-from tpzoo.zoo.learners.reconstruction import squared_error
+from tpzoo.zoo.learners.reconstruction import squared_error, squared_error_slope
 
 
 class DRL(Learner):
@@ -45,6 +45,8 @@ class DRL(Learner):
         """
         starts = [(trace[edge.target].out + noise[0], edge.target) for edge, noise in zip(edges, noises, strict=True)]
         changes = [each.out - trace.output for each in trace.network.push_together(starts, "output")]
+        if all(edge.map.linear_map for edge in edges):
+            return self._by_algebra(edges, trace, feedback, noises, changes)
 
         def total() -> Tensor:
             memory = feedback.memory(trace)
@@ -57,6 +59,26 @@ class DRL(Learner):
             return torch.stack(losses).sum()
 
         return feedback.gradients(edges, total)
+
+    @torch.no_grad()
+    def _by_algebra(
+        self,
+        edges: Sequence[Edge],
+        trace: Trace,
+        feedback: Feedback,
+        noises: Sequence[Noise],
+        changes: Sequence[Tensor],
+    ) -> list[dict[str, Tensor]]:
+        """For maps d -> Q d: the gradient is 2 / sigma^2 mean (Q d - sigma eps) d^T, and no other parameter counts."""
+        found = []
+        arrived = feedback.arrivals(trace, changes, [edge.source for edge in edges])
+        for edge, d, noise in zip(edges, arrived, noises, strict=True):
+            missing = edge.map.difference(d, feedback.at(edge, trace)) - noise[0]
+            slope = squared_error_slope(missing, self.settings.reduction) / self.settings.sigma[edge.name] ** 2
+            gradients = {name: torch.zeros_like(p) for name, p in edge.map.named_parameters()}
+            gradients[edge.map.weight_matrix()[0]] = (slope * missing.flatten(1)).T @ d.flatten(1)
+            found.append(gradients)
+        return found
 
     def _loss(self, edge: Edge, sent: Tensor, noise: Noise) -> Tensor:
         return squared_error(sent, noise[0], self.settings.reduction) / self.settings.sigma[edge.name] ** 2

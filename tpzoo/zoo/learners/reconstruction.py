@@ -39,6 +39,8 @@ class Reconstruction(Learner):
         """One gradient call for all edges: no two losses share a weight. Direct edges share one noise pass too."""
         noisy = [trace[edge.target].out + noise[0] for edge, noise in zip(edges, noises, strict=True)]
         pushed = push_by_source(edges, noisy, trace)
+        if all(edge.map.linear_tail for edge in edges):
+            return self._by_algebra(edges, trace, noisy, pushed)
 
         def total() -> Tensor:
             triples = zip(edges, noisy, pushed, strict=True)
@@ -46,11 +48,26 @@ class Reconstruction(Learner):
 
         return feedback.gradients(edges, total)
 
+    @torch.no_grad()
+    def _by_algebra(
+        self, edges: Sequence[Edge], trace: Trace, noisy: Sequence[Tensor], pushed: Sequence[Pass]
+    ) -> list[dict[str, Tensor]]:
+        """For maps with a linear tail: the weight gradient of the tail, called directly."""
+        found = []
+        for edge, h, made in zip(edges, noisy, pushed, strict=True):
+            at = At(made, trace[edge.target])
+            v = edge.map.features(made.out, at)
+            error = edge.map.linear(v, at) - self._aim(edge, trace, h)
+            slope = self._scale(edge) * squared_error_slope(error, self.settings.reduction)
+            found.append(edge.map.linear_gradient(v, slope * error, at))
+        return found
+
     def _loss(self, edge: Edge, trace: Trace, noisy: Tensor, pushed: Pass) -> Tensor:
-        clean = trace[edge.target]
-        aim = noisy if self.settings.target == "noisy" else clean.out
-        rebuilt = edge.map(pushed.out, At(pushed, clean))
-        return self._scale(edge) * squared_error(rebuilt, aim, self.settings.reduction)
+        rebuilt = edge.map(pushed.out, At(pushed, trace[edge.target]))
+        return self._scale(edge) * squared_error(rebuilt, self._aim(edge, trace, noisy), self.settings.reduction)
+
+    def _aim(self, edge: Edge, trace: Trace, noisy: Tensor) -> Tensor:
+        return noisy if self.settings.target == "noisy" else trace[edge.target].out
 
     def _scale(self, edge: Edge) -> float:
         floored = max(self.settings.sigma[edge.name], self.settings.sigma_floor)
@@ -72,3 +89,8 @@ def squared_error(value: Tensor, aim: Tensor, reduction: str) -> Tensor:
     if reduction == "mean":
         return F.mse_loss(value, aim)
     return F.mse_loss(value, aim, reduction="sum") / value.shape[0]
+
+
+def squared_error_slope(error: Tensor, reduction: str) -> float:
+    """What :func:`squared_error` has for a derivative, by the error: 2 over what it divides by."""
+    return 2.0 / (error.numel() if reduction == "mean" else error.shape[0])
