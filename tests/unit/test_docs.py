@@ -88,6 +88,17 @@ def test_tables_written_by_hand_hold_what_the_reports_hold() -> None:
             assert cells == [f"{each:.{len(cells[0].partition('.')[2])}f}" for each in found], (path, label)
 
 
+def test_errors_in_the_text_are_those_of_the_report() -> None:
+    text = " ".join((PAPER / "README.md").read_text("utf-8").split())
+    with (PAPER / "mnist" / "tables" / "results.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["method"].removeprefix("meulemans2020-mnist-"): row for row in csv.DictReader(file)}
+    shown = {name: f"{float(row['test_mean']):.2f}" for name, row in rows.items()}
+    for name, label in (("bp", "backpropagation has"), ("ddtp-linear", "DDTP-linear"), ("dtp", "DTP"), ("dfa", "DFA")):
+        assert f"{label} {shown[name]} ± {float(rows[name]['test_sd']):.2f} %" in text
+    once = sorted(value for name, value in shown.items() if rows[name]["runs"] == "1")
+    assert len(once) == 4 and f"between {once[0]} and {once[-1]} %" in text
+
+
 def test_gauss_newton_targets_are_nearer_to_the_label_with_every_seed() -> None:
     with (PAPER / "toys" / "tables" / "output_step.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

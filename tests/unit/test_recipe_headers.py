@@ -21,8 +21,6 @@ RECIPES = sorted(
 PRESETS = [name for name in RECIPES if re.match(r"meulemans2020/(mnist|fashion_mnist|frozen_mnist|cifar10)", name)]
 
 TRAINING = {
-    "meulemans2020/cifar10_cnn/bp",
-    "meulemans2020/cifar10_cnn/dfa",
     "meulemans2020/cifar10_cnn/ddtp_linear",
     "meulemans2020/cifar10_cnn/ddtp_control",
     "meulemans2020/cifar10/dtpdrl",
