@@ -21,9 +21,6 @@ RECIPES = sorted(
 PRESETS = [name for name in RECIPES if re.match(r"meulemans2020/(mnist|fashion_mnist|frozen_mnist|cifar10)", name)]
 
 TRAINING = {
-    "meulemans2020/cifar10_cnn/ddtp_linear",
-    "meulemans2020/cifar10_cnn/ddtp_control",
-    "meulemans2020/cifar10/dtpdrl",
     "meulemans2020/cifar10/dtp_pretrained",
 }
 """Recipes whose first long training is under way: their headers say what they reach when it is done."""
