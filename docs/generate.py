@@ -111,7 +111,8 @@ FIGURES = {
         f" epochs=3 {CIFAR10} data.normalisation=half data.validation=5000",
         "3072-3x1024-10 and the small CNN, one seed, 3 of 100 epochs, the first after 10 epochs of feedback training"
         " where the preset has them. Errors in per cent; the last epoch is also the best validation epoch of all."
-        f" Seconds were taken while other work ran on the machine. {ARRAYS}",
+        " Seconds were taken while other work ran on the machine, which stopped some runs for minutes: the table of"
+        f" costs compares methods. {ARRAYS}",
     ),
     "resnet_alignment": (
         "A residual network on digits: which activation aligns?",
