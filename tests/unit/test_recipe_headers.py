@@ -20,11 +20,6 @@ RECIPES = sorted(
 )
 PRESETS = [name for name in RECIPES if re.match(r"meulemans2020/(mnist|fashion_mnist|frozen_mnist|cifar10)", name)]
 
-TRAINING = {
-    "meulemans2020/cifar10/dtp_pretrained",
-}
-"""Recipes whose first long training is under way: their headers say what they reach when it is done."""
-
 NUMBERS = re.compile(r"((?:\d+\.\d+(?:, | and ))*\d+\.\d+) % (at the best validation epoch|at the end|after)")
 
 
@@ -101,14 +96,12 @@ def test_headers_note_the_missing_bias_of_the_published_code(name: str) -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_header_says_what_it_reaches(name: str) -> None:
     said = [line for line in header(name) if re.match("# (reaches |shows |Not trained here yet)", line)]
-    assert len(said) == (0 if name in TRAINING else 1), "remove it from TRAINING" if said else "say what it reaches"
+    assert len(said) == 1, "say what it reaches"
 
 
 @pytest.mark.parametrize("experiment", MEASURED)
 def test_what_it_reaches_is_what_was_measured(experiment: str) -> None:
     [name] = [name for name in RECIPES if experiment_name(name) == experiment]
-    if name in TRAINING:
-        pytest.skip("its training goes on")
     text = reached(name)
     seeds = re.findall(r"\d+", re.findall(r"\(seeds? ([\d, ]+)\)", text)[0])
     tables = [table for table in MEASURED[experiment] if set(seeds) <= set(table)]
