@@ -20,7 +20,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_a_real_run_is_reported_with_the_figures_of_its_summary(run: Path, tmp_path: Path) -> None:
     done = tpzoo("report", run.parent, "--out", tmp_path / "out", "--title", "Two epochs")
     assert done.returncode == 0 and done.stderr == "", done.stderr
-    assert done.stdout == f"{tmp_path / 'out' / 'report.html'}: 1 method, 1 run, 2 figures, 4 tables\n"
+    assert done.stdout == f"{tmp_path / 'out' / 'report.html'}: 1 method, 1 run, 2 figures, 5 tables\n"
     summary = json.loads((run / "summary.json").read_text())
     (result,) = rows(tmp_path / "out" / "tables" / "runs.csv")
     assert float(result["test"]) == 100 - 100 * summary["test_accuracy_at_best_valid"]

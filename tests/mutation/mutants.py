@@ -181,19 +181,37 @@ ANIMALS = (
     mutant(
         "reconstruction: clean and noisy aim swapped",
         "zoo/learners/reconstruction.py",
-        'aim = noisy if self.settings.target == "noisy"',
-        'aim = noisy if self.settings.target == "clean"',
+        'return noisy if self.settings.target == "noisy"',
+        'return noisy if self.settings.target == "clean"',
         LEARNERS,
     ),
     mutant(
         "reconstruction: the map is cut from its loss",
         "zoo/learners/reconstruction.py",
-        "rebuilt = edge.map(pushed.out, At(pushed, clean))",
-        "rebuilt = edge.map(pushed.out, At(pushed, clean)).detach()",
+        "rebuilt = edge.map(pushed.out, At(pushed, trace[edge.target]))",
+        "rebuilt = edge.map(pushed.out, At(pushed, trace[edge.target])).detach()",
         LEARNERS,
     ),
     mutant(
-        "drl: factor 1 / sigma^2 dropped", "zoo/learners/drl.py", " / self.settings.sigma[edge.name] ** 2", "", LEARNERS
+        "drl: factor 1 / sigma^2 dropped",
+        "zoo/learners/drl.py",
+        "squared_error(sent, noise[0], self.settings.reduction) / self.settings.sigma[edge.name] ** 2",
+        "squared_error(sent, noise[0], self.settings.reduction)",
+        LEARNERS,
+    ),
+    mutant(
+        "drl: factor 1 / sigma^2 dropped, linear maps",
+        "zoo/learners/drl.py",
+        "squared_error_slope(missing, self.settings.reduction) / self.settings.sigma[edge.name] ** 2",
+        "squared_error_slope(missing, self.settings.reduction)",
+        LEARNERS,
+    ),
+    mutant(
+        "squared error: its slope without the factor 2",
+        "zoo/learners/reconstruction.py",
+        "return 2.0 / (error",
+        "return 1.0 / (error",
+        LEARNERS,
     ),
     mutant(
         "drl: clean instead of noisy pass",
