@@ -88,6 +88,15 @@ def test_tables_written_by_hand_hold_what_the_reports_hold() -> None:
             assert cells == [f"{each:.{len(cells[0].partition('.')[2])}f}" for each in found], (path, label)
 
 
+def test_reports_name_run_folders_as_their_commands_do() -> None:
+    commands = (PAPER / "README.md").read_text("utf-8")
+    for path in PAPER.glob("*/tables/runs.csv"):
+        with path.open(newline="", encoding="utf-8") as file:
+            places = {Path(row["folder"]).parent.as_posix() for row in csv.DictReader(file)}
+        [place] = places
+        assert f"tpzoo report {place} --out docs/meulemans2020/{path.parents[1].name} " in commands
+
+
 def test_errors_in_the_text_are_those_of_the_report() -> None:
     text = " ".join((PAPER / "README.md").read_text("utf-8").split())
     with (PAPER / "mnist" / "tables" / "results.csv").open(newline="", encoding="utf-8") as file:
