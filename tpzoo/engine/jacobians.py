@@ -75,8 +75,9 @@ def gauss_newton_displacement(jacobian: Tensor, d_output: Tensor, damping: float
     d = d_output.reshape(batch, outputs, 1).double()
     if damping == 0:
         rtol = max(rows.shape[1:]) * torch.finfo(jacobian.dtype).eps
-        squared = jacobian.dtype != rows.dtype  # then float64 has digits enough for it
-        found = _least_norm(rows, d, rtol) if squared else _pseudo_inverse(rows, rtol) @ d
+        # J J^T has the square of J's condition number: float64 has digits for that only where J has fewer.
+        narrower = jacobian.dtype != rows.dtype
+        found = _least_norm(rows, d, rtol) if narrower else _pseudo_inverse(rows, rtol) @ d
     elif outputs <= rows.shape[2]:
         found = rows.mT @ damped_solve(rows @ rows.mT, d, damping)
     else:

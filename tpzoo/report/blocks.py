@@ -56,6 +56,11 @@ class Measure:
         return f"{self.probe}: {self.quantity}" if self.quantity else self.probe
 
     @property
+    def file(self) -> str:
+        """The title as the name of a file."""
+        return self.title.replace(": ", "_").replace("/", "_")
+
+    @property
     def is_angle(self) -> bool:
         """Whether its values are degrees."""
         own = self.quantity.rsplit("/", 1)[-1]
@@ -194,7 +199,7 @@ def _add(made: Section, measure: Measure, methods: Sequence[Method]) -> None:
         for block in in_order(found, methods)
         for each in [found[block]]
     }
-    name = measure.title.replace(": ", "_").replace("/", "_")
+    name = measure.file
     rows = list(_rows(lines, methods))
     made.tables.append(Table(name, f"{measure.title}: one row for a block, method and step", COLUMNS, rows))
     table, grids = last_epoch.tables(measure.title, name, {block: found[block] for block in lines}, methods)

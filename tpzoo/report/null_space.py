@@ -37,8 +37,8 @@ def section(methods: Sequence[Method]) -> Section:
             for block in ordered
         }
         titles[measure.title] = bars
-        name = measure.title.replace(": ", "_").replace("/", "_")
-        table, grids = last_epoch.tables(measure.title, name, {block: found[block] for block in ordered}, methods)
+        series = {block: found[block] for block in ordered}
+        table, grids = last_epoch.tables(measure.title, measure.file, series, methods)
         made.tables.append(table)
         made.grids.extend(grids)
         for block, by_method in bars.items():

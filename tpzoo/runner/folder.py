@@ -102,10 +102,8 @@ class RunFolder:
         Raises:
             SettingError: the folder holds something already.
         """
+        _require_empty(self.path)  # again: another run may have begun here meanwhile
         remove_unfinished(self.path)
-        if any(path.name != LOCK for path in self.path.iterdir()):
-            mend = f"give an empty folder, or continue that run with --resume {self.path}"
-            raise SettingError(f"--run-dir {self.path} is not empty", mend)
         write_atomic(self.path / "config.yaml", config_yaml)
         write_atomic(self.path / "command.txt", shlex.join(command) + "\n")
         self._write_json("environment.json", {"config_hash": config_hash, **environment})
@@ -120,14 +118,22 @@ def claim(name: str, config_hash: str, run_dir: Path | None = None, base: Path =
         run_dir: the folder itself, instead of one by name and time.
 
     Raises:
-        SettingError: ``run_dir`` is not a folder.
+        SettingError: ``run_dir`` holds something already, or is not a folder.
     """
     if run_dir is None:
         return RunFolder(_fresh(base / _safe(name), config_hash))
     if run_dir.exists() and not run_dir.is_dir():
         raise SettingError(f"--run-dir {run_dir} is a file", "give a folder that is empty or does not exist yet")
     run_dir.mkdir(parents=True, exist_ok=True)
+    _require_empty(run_dir)
     return RunFolder(run_dir)
+
+
+def _require_empty(path: Path) -> None:
+    """Nothing but what a run leaves that was killed before it had begun."""
+    if any(each.name != LOCK and not each.match(".*.part") for each in path.iterdir()):
+        mend = f"give an empty folder, or continue that run with --resume {path}"
+        raise SettingError(f"--run-dir {path} is not empty", mend)
 
 
 def reopen(path: Path) -> RunFolder:

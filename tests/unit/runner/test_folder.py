@@ -83,6 +83,10 @@ def test_an_earlier_run_is_never_overwritten(tmp_path: Path) -> None:
     assert f"--resume {path}" in caught.value.mend
     with pytest.raises(SettingError, match="is a file"):
         make(tmp_path, run_dir=path / "config.yaml")
+    before = set(path.iterdir())
+    with pytest.raises(SettingError, match="not empty"):
+        folder.claim("demo", HASH, path)
+    assert set(path.iterdir()) == before
 
 
 def test_what_the_lock_leaves_behind_makes_no_run(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ class DRL(Learner):
     def gradients(
         self, edges: Sequence[Edge], trace: Trace, feedback: Feedback, noises: Sequence[Noise]
     ) -> list[dict[str, Tensor]]:
-        """One stacked noise pass up, one stacked walk down and one gradient call for all edges.
+        """One stacked noise pass up, one stacked walk down and, but for maps d -> Q d, one gradient call for all edges.
 
         What arrives at an edge's source is a constant of its loss, so that the sum of the losses has, in every map, the
         gradient of that map's own loss. Maps are evaluated once at the clean activation, for the walk and the losses.

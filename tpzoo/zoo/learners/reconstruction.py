@@ -36,7 +36,10 @@ class Reconstruction(Learner):
     def gradients(
         self, edges: Sequence[Edge], trace: Trace, feedback: Feedback, noises: Sequence[Noise]
     ) -> list[dict[str, Tensor]]:
-        """One gradient call for all edges: no two losses share a weight. Direct edges share one noise pass too."""
+        """By algebra for maps with a linear tail, else by one gradient call: no two losses share a weight.
+
+        Direct edges share one noise pass too.
+        """
         noisy = [trace[edge.target].out + noise[0] for edge, noise in zip(edges, noises, strict=True)]
         pushed = push_by_source(edges, noisy, trace)
         if all(edge.map.linear_tail for edge in edges):
