@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 demo: $(VENV)/test.stamp
 	@run=runs/demo/$$(date -u +%Y%m%dT%H%M%SZ) && \
 	$(BIN)/tpzoo train configs/demo.yaml --run-dir "$$run" && \
-	$(BIN)/python -m tpzoo.report.picture "$$run" "$$run/demo.png"
+	$(BIN)/python -m tpzoo.report.learning "$$run" "$$run/demo.png"
 
 # A worker for every core, each with one thread: tests are small, and threads of several workers would fight.
 test: $(VENV)/test.stamp

@@ -29,13 +29,13 @@ FEATURES = 784
 
 def main() -> None:
     """Measure and print a table."""
-    words = arguments()
-    torch.set_num_threads(words.threads)
-    x = torch.randn(words.batch, FEATURES, device=words.device)
-    y = torch.randint(10, (words.batch,), device=words.device)
-    built = {rule: prepare(rule, words) for rule in ("bp", "gauss_newton")}
+    options = arguments()
+    torch.set_num_threads(options.threads)
+    x = torch.randn(options.batch, FEATURES, device=options.device)
+    y = torch.randint(10, (options.batch,), device=options.device)
+    built = {rule: prepare(rule, options) for rule in ("bp", "gauss_newton")}
     network = built["bp"].engine.network
-    d = torch.randn(words.batch, 10, device=words.device)
+    d = torch.randn(options.batch, 10, device=options.device)
 
     def targets(damping: float) -> None:
         for jacobian in output_jacobians(network.trace(x)).values():
@@ -49,12 +49,12 @@ def main() -> None:
         "... and targets, damping 0": lambda: targets(0.0),
         "step of gauss_newton": lambda: built["gauss_newton"].engine.train_batch(x, y),
     }
-    seconds = measure(steps, words.device, words.rounds)
+    seconds = measure(steps, options.device, options.rounds)
     rows = [[name, f"{1e3 * value:.3f}", f"{value / seconds['step of bp']:.2f}"] for name, value in seconds.items()]
     for name, milliseconds, ratio in rows:
         print(f"{name:>28}  {milliseconds:>9} ms  {ratio:>6}")
-    if words.csv:
-        write(words.csv, rows, words.device)
+    if options.csv:
+        write(options.csv, rows, options.device)
 
 
 def arguments() -> argparse.Namespace:
@@ -69,11 +69,11 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def prepare(rule: str, words: argparse.Namespace) -> Built:
+def prepare(rule: str, options: argparse.Namespace) -> Built:
     """A perceptron trained by ``rule``; the teacher's data are of the right shape and never read."""
     sizes = f"inputs: {FEATURES}, outputs: 10, hidden: [10], train_count: 1, valid_count: 0, test_count: 1"
-    config = [f"rule={rule}", f"device={words.device}", f"data={{name: teacher, {sizes}}}", "architecture=mlp"]
-    config += [f"architecture.hidden={words.hidden}".replace(" ", ""), "architecture.activation=tanh"]
+    config = [f"rule={rule}", f"device={options.device}", f"data={{name: teacher, {sizes}}}", "architecture=mlp"]
+    config += [f"architecture.hidden={options.hidden}".replace(" ", ""), "architecture.activation=tanh"]
     loaded = load(None, config, load_catalogue())
     return build(loaded.experiment, loaded.catalogue)
 

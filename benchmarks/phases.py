@@ -25,27 +25,27 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path)
-    parser.add_argument("words", nargs="*")
+    parser.add_argument("overrides", nargs="*")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--csv", type=Path)
-    words = parser.parse_args()
-    torch.set_num_threads(words.threads)
-    ours, reference = (made(words.config, [*words.words, *extra]) for extra in ([], ["rule=bp"]))
-    seconds = measure(phases(ours, reference), words.rounds)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    ours, reference = (made(options.config, [*options.overrides, *extra]) for extra in ([], ["rule=bp"]))
+    seconds = measure(phases(ours, reference), options.rounds)
     where = f"cpu, {torch.get_num_threads()} threads, torch {torch.__version__}"
     rows = [(name, f"{value:.3f}", f"{value / seconds['bp']:.2f}", where) for name, value in seconds.items()]
     for name, value, ratio, _ in rows:
         print(f"{name:>10}  {value:>8} s  {ratio:>6} backprop steps")
-    if words.csv:
-        words.csv.parent.mkdir(parents=True, exist_ok=True)
-        with words.csv.open("w", newline="") as file:
+    if options.csv:
+        options.csv.parent.mkdir(parents=True, exist_ok=True)
+        with options.csv.open("w", newline="") as file:
             csv.writer(file).writerows([("phase", "seconds", "backprop steps", "where"), *rows])
 
 
-def made(config: Path, words: list[str]) -> Built:
+def made(config: Path, overrides: list[str]) -> Built:
     """Everything that a config names."""
-    loaded = load(config, words, load_catalogue())
+    loaded = load(config, overrides, load_catalogue())
     return build(loaded.experiment, loaded.catalogue)
 
 

@@ -27,25 +27,27 @@ HEADER = ("feedback", "activation", "test accuracy", "block", "angle to backprop
 def main() -> None:
     """Train the four combinations, print a table, write it as CSV if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("words", nargs="*")
+    parser.add_argument("overrides", nargs="*")
     parser.add_argument("--csv", type=Path)
-    words = parser.parse_args()
+    options = parser.parse_args()
     rows: list[tuple[str, ...]] = [HEADER]
     for feedback, chosen in FEEDBACK.items():
         for activation in ("relu", "elu"):
-            rows += measured(feedback, activation, [*chosen, f"architecture.activation={activation}", *words.words])
+            rows += measured(
+                feedback, activation, [*chosen, f"architecture.activation={activation}", *options.overrides]
+            )
     for row in rows:
         print("  ".join(f"{cell:>18}" for cell in row))
-    if words.csv:
-        words.csv.parent.mkdir(parents=True, exist_ok=True)
-        with words.csv.open("w", newline="") as file:
+    if options.csv:
+        options.csv.parent.mkdir(parents=True, exist_ok=True)
+        with options.csv.open("w", newline="") as file:
             csv.writer(file).writerows(rows)
 
 
-def measured(feedback: str, activation: str, words: list[str]) -> list[tuple[str, ...]]:
+def measured(feedback: str, activation: str, overrides: list[str]) -> list[tuple[str, ...]]:
     """One line for each block of one combination."""
     catalogue = load_catalogue()
-    loaded = load(CONFIG, words, catalogue)
+    loaded = load(CONFIG, overrides, catalogue)
     with tempfile.TemporaryDirectory() as folder:
         summary = train(loaded, catalogue, run_dir=Path(folder), quiet=True)
         probes = read_metrics(Path(folder), "probe")

@@ -33,10 +33,10 @@ WARM_UP, ROUNDS, STEPS = 5, 40, 5
 
 def main() -> None:
     """Measure, print a table, and write it as CSV if asked to."""
-    words = arguments()
-    torch.set_num_threads(words.threads)
-    steps = {path.stem: prepare(path, words.device) for path in words.configs}
-    seconds = measure({name: step for name, (step, _) in steps.items()}, words.device)
+    options = arguments()
+    torch.set_num_threads(options.threads)
+    steps = {path.stem: prepare(path, options.device) for path in options.configs}
+    seconds = measure({name: step for name, (step, _) in steps.items()}, options.device)
     reference = next(iter(steps))
     rows = [row(name, reference, seconds, {name: macs for name, (_, macs) in steps.items()}) for name in steps]
     header = [
@@ -49,8 +49,8 @@ def main() -> None:
     ]
     for line in [header, *rows]:
         print("  ".join(f"{cell:>20}" for cell in line))
-    if words.csv:
-        write(words.csv, header, rows, words.device)
+    if options.csv:
+        write(options.csv, header, rows, options.device)
 
 
 def arguments() -> argparse.Namespace:

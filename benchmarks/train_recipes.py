@@ -56,10 +56,10 @@ def main() -> None:
     """Train in turn, print a table, write it as CSV if asked to."""
     given = arguments()
     torch.set_num_threads(given.threads)
-    settings = [word for word in given.words if "=" in word]
+    settings = [word for word in given.overrides if "=" in word]
     rows, failures = [HEADER], 0
     with tempfile.TemporaryDirectory() as scratch:
-        for word in given.words:
+        for word in given.overrides:
             if "=" not in word:
                 runs = given.runs or Path(scratch)
                 found, failed = table(find_recipe(word), settings, given.seeds, runs, finished=given.finished)
@@ -79,14 +79,14 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("words", nargs="+")
+    parser.add_argument("overrides", nargs="+")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--runs", type=Path)
     parser.add_argument("--finished", action="store_true")
     parser.add_argument("--csv", type=Path)
     given = parser.parse_args()
-    if all("=" in word for word in given.words):
+    if all("=" in word for word in given.overrides):
         parser.error("give a config, as a file or by its name")
     if given.finished and given.runs is None:
         parser.error("--finished needs --runs")

@@ -33,8 +33,8 @@ ROOT = DOCS.parent
 MADE = "<!-- Made by docs/generate.py: change the code instead. -->"
 CIFAR10 = "data=npz data.path=cifar10.npz data.channels=last"
 ARRAYS = (
-    "Measured with all of CIFAR-10 as uint8 arrays x_train, y_train, x_test, y_test in one file, whose pictures had"
-    " been through JPEG once; without the words from `data=npz` on, the recipes read the original files."
+    "Measured with all of CIFAR-10 as uint8 arrays x_train, y_train, x_test, y_test in one file, whose images had"
+    " been through JPEG once; without the arguments from `data=npz` on, the recipes read the original files."
 )
 FIGURES = {
     "step_cost": (
@@ -49,7 +49,7 @@ FIGURES = {
         "One seed. 55,000 images to train, 5,000 for validation. Errors in per cent.",
     ),
     "ernoult2022": (
-        "L-DRL and backpropagation on small pictures",
+        "L-DRL and backpropagation on small images",
         "python benchmarks/train_recipes.py --threads 1 --csv docs/data/ernoult2022.csv"
         " configs/ernoult2022/{digits_lenet,digits_vgg,mnist_lenet,mnist_vgg}_{bp,ldrl}.yaml",
         "One seed. Errors in per cent.",
@@ -160,7 +160,7 @@ def config() -> Iterator[str]:
     yield MADE + "\n"
     yield (
         "A config is a YAML file. Layers, weakest first: the defaults below, the file that `extends:` names, the file,"
-        " the words `key=value` of the command line. `AXIS=NAME` selects a component; `tpzoo show config CONFIG"
+        " overrides `key=value` of the command line. `AXIS=NAME` selects a component; `tpzoo show config CONFIG"
         " --origins` says where each value comes from.\n"
     )
     yield from _table(settings_table(Experiment))
@@ -242,7 +242,7 @@ def definition(source: str, name: str) -> str:
 def pages() -> dict[Path, str]:
     """Every file that is made, and what it should hold."""
     made = {"hooks": hooks, "config": config, "cli": command_line}
-    found = {DOCS / "figures.md": "\n".join(figures())}
+    found = {DOCS / "results.md": "\n".join(figures())}
     found |= {DOCS / f"reference-{name}.md": "\n".join(make()) for name, make in made.items()}
     for path in sorted(DOCS.glob("*.md")):
         if path not in found and "<!-- include " in path.read_text("utf-8"):

@@ -1,4 +1,4 @@
-"""Every error that a user can cause: what was wrong, where, and how to mend it.
+"""Every error that a user can cause: what was wrong, where, and how to put it right (the hint).
 
 The command line prints these without a traceback. Anything else that is raised is a bug and shows one.
 """
@@ -11,18 +11,18 @@ class TpzooError(Exception):
 
     Args:
         what: one sentence that names the offending thing.
-        mend: one sentence that says what would work; may be empty.
+        hint: one sentence that says what would work; may be empty.
     """
 
     exit_code = 2
 
-    def __init__(self, what: str, mend: str = "") -> None:
-        super().__init__(what, mend)
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what, hint)
         self.what = what
-        self.mend = mend
+        self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.what}\n  {self.mend}" if self.mend else self.what
+        return f"{self.what}\n  {self.hint}" if self.hint else self.what
 
 
 class SettingError(TpzooError):

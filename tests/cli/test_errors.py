@@ -43,8 +43,8 @@ def test_what_the_machine_refuses_is_said_plainly(code: int) -> None:
 
 
 def test_a_name_that_no_file_can_have_is_the_users_mistake() -> None:
-    for words in (["train"], ["evaluate"], ["check"], ["show", "config"], ["cite"]):
-        assert_message(inside(*words, "a" * 5000), "a name is too long for a file")
+    for overrides in (["train"], ["evaluate"], ["check"], ["show", "config"], ["cite"]):
+        assert_message(inside(*overrides, "a" * 5000), "a name is too long for a file")
 
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), OSError(errno.EBADF, "a bug")])

@@ -13,8 +13,8 @@ import pytest
 from tests.helpers.command import assert_message, inside, tpzoo
 
 
-def evaluate(run: Path, *words: str) -> dict[str, Any]:
-    done = inside("evaluate", run, *words, "--json")
+def evaluate(run: Path, *overrides: str) -> dict[str, Any]:
+    done = inside("evaluate", run, *overrides, "--json")
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found

@@ -15,11 +15,11 @@ from tpzoo.cli import VERBS
 HEAVY = ("torch", "torchvision", "timm", "sklearn", "numpy", "matplotlib", "omegaconf")
 
 
-@pytest.mark.parametrize("words", [["--help"], *([verb, "--help"] for verb in VERBS)], ids=" ".join)
-def test_help_loads_nothing_heavy(words: list[str]) -> None:
+@pytest.mark.parametrize("overrides", [["--help"], *([verb, "--help"] for verb in VERBS)], ids=" ".join)
+def test_help_loads_nothing_heavy(overrides: list[str]) -> None:
     code = (
         "import sys\nfrom tpzoo.cli import main\n"
-        f"try:\n    main({words}, prog_name='tpzoo')\nexcept SystemExit as end:\n    assert not end.code\n"
+        f"try:\n    main({overrides}, prog_name='tpzoo')\nexcept SystemExit as end:\n    assert not end.code\n"
         f"loaded = [name for name in {HEAVY} if name in sys.modules]\nassert not loaded, loaded"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

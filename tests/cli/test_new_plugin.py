@@ -12,17 +12,17 @@ import pytest
 
 from tests.helpers.command import assert_message, inside, tpzoo
 from tpzoo.cli.list import KINDS
-from tpzoo.plugin.scaffold import WORDS
+from tpzoo.plugin.scaffold import SELECTIONS
 
 
 def test_every_kind_that_is_listed_can_be_written() -> None:
-    assert set(WORDS) == set(KINDS)
+    assert set(SELECTIONS) == set(KINDS)
 
 
-@pytest.mark.parametrize("kind", WORDS)
+@pytest.mark.parametrize("kind", SELECTIONS)
 def test_what_is_written_passes_its_own_tests(kind: str, tmp_path: Path) -> None:
-    assert inside("new-plugin", "tpzoo-two-words", "--kind", kind, "--directory", tmp_path).returncode == 0
-    folder = tmp_path / "tpzoo-two-words"
+    assert inside("new-plugin", "tpzoo-two-parts", "--kind", kind, "--directory", tmp_path).returncode == 0
+    folder = tmp_path / "tpzoo-two-parts"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=folder,
@@ -36,10 +36,10 @@ def test_what_is_written_passes_its_own_tests(kind: str, tmp_path: Path) -> None
     assert "test_training.py" in {path.name for path in (folder / "tests").iterdir()}
 
 
-@pytest.mark.parametrize("kind", WORDS)
+@pytest.mark.parametrize("kind", SELECTIONS)
 def test_no_placeholder_is_left(kind: str, tmp_path: Path) -> None:
-    inside("new-plugin", "tpzoo-two-words", "--kind", kind, "--directory", tmp_path)
-    for path in (tmp_path / "tpzoo-two-words").rglob("*"):
+    inside("new-plugin", "tpzoo-two-parts", "--kind", kind, "--directory", tmp_path)
+    for path in (tmp_path / "tpzoo-two-parts").rglob("*"):
         text = path.name + (path.read_text() if path.is_file() else "")
         assert not [word for word in ("my_", "My", "MY_", "templates", "my-") if word in text], path
 

@@ -20,8 +20,8 @@ def test_the_plugin_of_the_readme_trains(tmp_path: Path) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     plugin = tmp_path / "my_rule.py"
     plugin.write_text(code)
-    words = ("epochs=1", "rule=scaled", "rule.scale=0.5", "--plugin", plugin, "--run-dir", tmp_path / "run")
-    done = tpzoo("train", *words)
+    overrides = ("epochs=1", "rule=scaled", "rule.scale=0.5", "--plugin", plugin, "--run-dir", tmp_path / "run")
+    done = tpzoo("train", *overrides)
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["status"] == "done"
 

@@ -52,14 +52,14 @@ def test_mistakes_get_one_line(run: Path, tmp_path: Path) -> None:
     damaged = Path(shutil.copytree(run, tmp_path / "damaged"))
     (damaged / "metrics.csv").write_text("")
     out = ("--out", tmp_path / "out")
-    for words, said in (
+    for overrides, said in (
         ([tmp_path / "nowhere"], "does not exist"),
         ([tmp_path / "empty", run], "holds no run"),
         ([tmp_path / "file"], "is not a folder"),
         ([damaged], "no run can be used"),
     ):
-        done = tpzoo("report", *words, *out)
-        assert_message(done, said, str(words[0]))
+        done = tpzoo("report", *overrides, *out)
+        assert_message(done, said, str(overrides[0]))
         assert len(done.stderr.splitlines()) == 1, done.stderr
         assert not (tmp_path / "out").exists()
     assert_message(tpzoo("report", run, "--out", tmp_path / "file"), "a file stands where the folder should be")

@@ -52,9 +52,9 @@ def test_a_recipe_shows_its_file() -> None:
 def test_what_is_shown_of_a_config_can_be_run(tmp_path: Path, origins: tuple[str, ...]) -> None:
     config, shown = tmp_path / "mine.yaml", tmp_path / "shown.yaml"
     config.write_text(CONFIG)
-    words = ("seed=7", "optimizer.forward.schedule=cosine", 'optimizer.feedback.lr={"*": 1e-4}')
-    shown.write_text(tpzoo("show", "config", config, *words, *origins).stdout)
-    assert load(shown).to_yaml() == load(config, words).to_yaml()
+    overrides = ("seed=7", "optimizer.forward.schedule=cosine", 'optimizer.feedback.lr={"*": 1e-4}')
+    shown.write_text(tpzoo("show", "config", config, *overrides, *origins).stdout)
+    assert load(shown).to_yaml() == load(config, overrides).to_yaml()
 
 
 def test_every_line_says_where_its_value_comes_from(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_what_was_decided_for_the_user_is_said_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "part"),
+    ("overrides", "part"),
     [
         (["rule", "dpt"], "Did you mean 'dtp'?"),
         (["ruel", "dtp"], "unknown kind 'ruel'"),
@@ -88,5 +88,5 @@ def test_what_was_decided_for_the_user_is_said_apart() -> None:
         (["config", "demo", "--json"], "YAML"),
     ],
 )
-def test_mistakes_get_a_message(words: list[str], part: str) -> None:
-    assert_message(tpzoo("show", *words), part)
+def test_mistakes_get_a_message(overrides: list[str], part: str) -> None:
+    assert_message(tpzoo("show", *overrides), part)

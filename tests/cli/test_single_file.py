@@ -50,8 +50,8 @@ def test_it_conforms(tmp_path: Path) -> None:
 def test_it_trains(tmp_path: Path) -> None:
     plugin = tmp_path / "sign_rule.py"
     plugin.write_text(PLUGIN)
-    words = ("epochs=3", "batch_size=32", "rule=sign", "rule.length=0.02", "--quiet")
-    done = inside("train", "demo", *words, "--plugin", plugin, "--run-dir", tmp_path / "run")
+    overrides = ("epochs=3", "batch_size=32", "rule=sign", "rule.length=0.02", "--quiet")
+    done = inside("train", "demo", *overrides, "--plugin", plugin, "--run-dir", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["status"] == "done" and summary["test_accuracy"] > 0.6  # a guess is right one time in ten

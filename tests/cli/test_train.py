@@ -1,4 +1,4 @@
-"""`tpzoo train`: a run from a config and words, its folder, and what is said about mistakes."""
+"""`tpzoo train`: a run from a config and overrides, its folder, and what is said about mistakes."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_an_earlier_run_is_not_overwritten(run: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "parts"),
+    ("overrides", "parts"),
     [
         (["seeed=3"], ["seeed", "seed"]),
         (["rule=dpt"], ["dpt", "dtp"]),
@@ -80,6 +80,6 @@ def test_an_earlier_run_is_not_overwritten(run: Path) -> None:
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
-def test_mistakes_get_a_message_and_no_run(tmp_path: Path, words: list[str], parts: list[str]) -> None:
-    assert_message(tpzoo("train", *words, cwd=tmp_path), *parts)
+def test_mistakes_get_a_message_and_no_run(tmp_path: Path, overrides: list[str], parts: list[str]) -> None:
+    assert_message(tpzoo("train", *overrides, cwd=tmp_path), *parts)
     assert not list(tmp_path.glob("runs/**/summary.json"))

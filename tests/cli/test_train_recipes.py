@@ -42,8 +42,8 @@ def recipe(tmp_path: Path) -> Path:
     return path
 
 
-def call(script: ModuleType, monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
-    monkeypatch.setattr(sys, "argv", ["train_recipes.py", "--threads", "1", *map(str, words)])
+def call(script: ModuleType, monkeypatch: pytest.MonkeyPatch, *overrides: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["train_recipes.py", "--threads", "1", *map(str, overrides)])
     script.main()
 
 
@@ -55,8 +55,8 @@ def rows(path: Path) -> list[list[str]]:
 def test_seeds_are_trained_once_and_averaged(
     script: ModuleType, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ("--seeds", 0, 1, "--runs", tmp_path / "runs", "--csv", tmp_path / "a.csv", recipe)
-    call(script, monkeypatch, *words)
+    overrides = ("--seeds", 0, 1, "--runs", tmp_path / "runs", "--csv", tmp_path / "a.csv", recipe)
+    call(script, monkeypatch, *overrides)
     header, first, second, mean, sd = rows(tmp_path / "a.csv")
     assert header == list(script.HEADER)
     assert [row[1] for row in (first, second, mean, sd)] == ["0", "1", "mean", "sd"]
@@ -64,10 +64,10 @@ def test_seeds_are_trained_once_and_averaged(
     assert "1 threads" in first[-1]
     before = (tmp_path / "a.csv").read_text()
     stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("metrics.csv")}
-    call(script, monkeypatch, *words)
+    call(script, monkeypatch, *overrides)
     assert (tmp_path / "a.csv").read_text() == before
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
-    call(script, monkeypatch, "--seeds", 0, 7, "--finished", *words[3:5], "--csv", tmp_path / "b.csv", recipe)
+    call(script, monkeypatch, "--seeds", 0, 7, "--finished", *overrides[3:5], "--csv", tmp_path / "b.csv", recipe)
     assert rows(tmp_path / "b.csv") == [header, first]
 
 
@@ -75,13 +75,13 @@ def test_an_interrupted_run_ends_the_script_and_writes_nothing(
     script: ModuleType, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.csv").write_text("kept")
-    words = ("--seeds", 0, 1, "--runs", tmp_path / "runs", "--csv", tmp_path / "a.csv", recipe)
+    overrides = ("--seeds", 0, 1, "--runs", tmp_path / "runs", "--csv", tmp_path / "a.csv", recipe)
     with signalled_after(3, signal.SIGTERM), pytest.raises(SystemExit, match="interrupted after 0 epochs"):
-        call(script, monkeypatch, *words)
+        call(script, monkeypatch, *overrides)
     assert (tmp_path / "a.csv").read_text() == "kept"
     assert os.listdir(tmp_path / "runs") == ["small-0"]
     (tmp_path / "runs" / "small-1").mkdir()  # killed before there was anything in it
-    call(script, monkeypatch, *words)
+    call(script, monkeypatch, *overrides)
     assert [row[1] for row in rows(tmp_path / "a.csv")[1:]] == ["0", "1", "mean", "sd"]
 
 
@@ -92,9 +92,9 @@ def test_where_nothing_is_finished_nothing_is_written(
     with pytest.raises(SystemExit, match="holds no finished run"):
         call(script, monkeypatch, "--runs", tmp_path / "typo", "--finished", "--csv", tmp_path / "a.csv", recipe)
     assert (tmp_path / "a.csv").read_text() == "kept"
-    for words in (("--finished", recipe), ("epochs=1",)):
+    for overrides in (("--finished", recipe), ("epochs=1",)):
         with pytest.raises(SystemExit) as caught:
-            call(script, monkeypatch, *words)
+            call(script, monkeypatch, *overrides)
         assert caught.value.code == 2
 
 
@@ -105,10 +105,10 @@ def test_a_run_that_fails_is_named_and_nothing_is_written(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words = ("--seeds", 0, "--runs", tmp_path / "runs", "--csv", tmp_path / "a.csv", recipe)
-    call(script, monkeypatch, *words)
+    overrides = ("--seeds", 0, "--runs", tmp_path / "runs", "--csv", tmp_path / "a.csv", recipe)
+    call(script, monkeypatch, *overrides)
     before = (tmp_path / "a.csv").read_text()
     with pytest.raises(SystemExit, match=r"1 of the runs failed; .*a\.csv was not written"):
-        call(script, monkeypatch, *words, "batch_size=64")
+        call(script, monkeypatch, *overrides, "batch_size=64")
     assert "small, seed 0: " in capsys.readouterr().err
     assert (tmp_path / "a.csv").read_text() == before

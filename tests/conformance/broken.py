@@ -19,7 +19,7 @@ from tpzoo import (
     Rule,
     Trace,
 )
-from tpzoo.zoo.learners.cards import ReconstructionSettings
+from tpzoo.zoo.learners.plugin import ReconstructionSettings
 from tpzoo.zoo.learners.reconstruction import Reconstruction
 from tpzoo.zoo.rules.dtp import DTP
 

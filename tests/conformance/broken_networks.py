@@ -15,9 +15,9 @@ from tpzoo import (
     Ends,
     Network,
 )
-from tpzoo.zoo.feedback.cards import DenseSettings, LinearSettings
 from tpzoo.zoo.feedback.dense import DenseMap
 from tpzoo.zoo.feedback.linear import LinearMap
+from tpzoo.zoo.feedback.plugin import DenseSettings, LinearSettings
 
 
 class Maps(DenseMap):

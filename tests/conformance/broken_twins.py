@@ -170,7 +170,7 @@ class SaysThatItKeepsZero(ActivationTwin):
 
 
 class MixesCells(TwinLayer):
-    """Keeps zeros, and takes the mean of every picture away."""
+    """Keeps zeros, and takes the mean of every image away."""
 
     keeps_zero = True
 
@@ -182,7 +182,7 @@ class MixesCells(TwinLayer):
 
 
 class PadsAsPublished(ConvTwin):
-    """Output padding ``stride - 1`` whatever the size: wrong on odd pictures."""
+    """Output padding ``stride - 1`` whatever the size: wrong on odd images."""
 
     def __init__(self, layer: nn.Conv2d, ends: TwinEnds) -> None:
         super().__init__(layer, ends)

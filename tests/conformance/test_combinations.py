@@ -57,7 +57,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_toy_data(tmp_path_factory.mktemp("toy"))
 
 
-def words(chosen: Combination) -> list[str]:
+def overrides(chosen: Combination) -> list[str]:
     found = [f"{axis}={name}" for axis, name in chosen.items() if axis != "map"]
     if "map" in chosen:
         found.append(f"feedback.map={chosen['map']}")
@@ -82,7 +82,7 @@ def after_two_steps(built: Built) -> tuple[list[float], set[str]]:
 
 @pytest.mark.parametrize("chosen", LEGAL, ids=lambda chosen: "-".join(chosen.values()))
 def test_two_steps(chosen: Combination, data: Path) -> None:
-    loaded = toy(data, *words(chosen))
+    loaded = toy(data, *overrides(chosen))
     built = build(loaded.experiment, catalogue())
     engine = built.engine
     losses, moved = after_two_steps(built)

@@ -82,7 +82,7 @@ def test_an_entry_that_passes_what_it_expects_to_fail_fails(tmp_path: Path) -> N
 
 def test_a_module_a_distribution_and_a_catalogue() -> None:
     catalogue = load_catalogue()
-    by_module = {case.id for case in all_cases("tpzoo.zoo.rules.cards")}
+    by_module = {case.id for case in all_cases("tpzoo.zoo.rules.plugin")}
     by_distribution = {case.id for case in all_cases("tpzoo")}
     assert by_module == {case for case in by_distribution if case.startswith("rule:")}
     assert {case.id for case in all_cases(catalogue)} >= by_distribution

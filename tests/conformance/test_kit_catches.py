@@ -19,7 +19,7 @@ from tests.conformance.broken_twins import Plain as PlainTwin
 from tpzoo import Architecture, Edge, FeedbackLearner, MapForm, Record, TargetRule, Twin
 from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.testing import check
-from tpzoo.zoo.learners.cards import RidgeSettings
+from tpzoo.zoo.learners.plugin import RidgeSettings
 from tpzoo.zoo.learners.ridge import Ridge
 
 CATALOGUE = load_catalogue()

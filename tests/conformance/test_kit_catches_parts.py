@@ -20,7 +20,7 @@ from tpzoo import (
     LossFunction,
     Network,
     Output,
-    OutputStrategy,
+    OutputTarget,
 )
 from tpzoo.zoo.feedback import tied
 from tpzoo.zoo.losses.cross_entropy import CrossEntropy
@@ -164,4 +164,4 @@ OUTPUTS: dict[type[Output], set[str]] = {
 
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_outputs(output: type[Output], device: str) -> None:
-    assert failed(OutputStrategy(name="broken", summary="an output", build=output), device) == OUTPUTS[output]
+    assert failed(OutputTarget(name="broken", summary="an output", build=output), device) == OUTPUTS[output]

@@ -18,14 +18,14 @@ from tpzoo.errors import CheckpointError
 from tpzoo.runner.checkpoint import FILES, LABELS, MANIFEST, Checkpoints
 from tpzoo.runner.folder import RunFolder
 
-WORDS = ("rule=bp", "epochs=4", "checkpoint.every_epochs=1")
+OVERRIDES = ("rule=bp", "epochs=4", "checkpoint.every_epochs=1")
 BATCHES = 10
 """Two whole epochs and two batches: epoch-0001, epoch-0002 and last."""
 
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedConfig:
-    return toy(write_toy_data(tmp_path_factory.mktemp("toy")), *WORDS)
+    return toy(write_toy_data(tmp_path_factory.mktemp("toy")), *OVERRIDES)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_one_flipped_bit_is_found(folder: Path, name: str, part: float) -> None:
     error = refused(folder)
     assert f"{path} is damaged" in error.what
     for other in ("step-00000004-00001-00000", "step-00000008-00002-00000"):
-        assert other in error.mend
+        assert other in error.hint
         checkpoints(folder).load(other)
 
 
@@ -87,7 +87,7 @@ def test_no_flipped_bit_of_a_manifest_gets_through(folder: Path) -> None:
             found = checkpoints(folder).load()
         except CheckpointError:
             pass
-        else:  # between the words of the JSON a blank may become another
+        else:  # between the tokens of the JSON a blank may become another
             assert found.state["training"]["progress"] == good.state["training"]["progress"]
         path.write_bytes(whole)
 
@@ -106,14 +106,14 @@ def test_a_file_that_is_cut_short_gone_or_of_another_run_is_found(
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2 if damage == "truncated" else 0])
     error = refused(folder)
     assert str(last(folder)) in error.what
-    assert "--checkpoint" in error.mend
+    assert "--checkpoint" in error.hint
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"7", b'{"last": 3}', b"\xff\xfe"])
 def test_damaged_labels_name_the_checkpoints(folder: Path, content: bytes) -> None:
     (folder / "checkpoints" / LABELS).write_bytes(content)
     error = refused(folder)
-    assert LABELS in error.what and "step-00000010-00002-00002" in error.mend
+    assert LABELS in error.what and "step-00000010-00002-00002" in error.hint
 
 
 def test_lost_labels_name_the_checkpoints(folder: Path) -> None:

@@ -17,12 +17,12 @@ from tpzoo.config import LoadedConfig
 from tpzoo.report.metrics import read_metrics
 from tpzoo.runner.checkpoint import Checkpoints
 
-WORDS = ("rule=bp", "epochs=2", "data.validation=8", "checkpoint.every_epochs=1")
+OVERRIDES = ("rule=bp", "epochs=2", "data.validation=8", "checkpoint.every_epochs=1")
 
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedConfig:
-    return toy(write_toy_data(tmp_path_factory.mktemp("toy")), *WORDS)
+    return toy(write_toy_data(tmp_path_factory.mktemp("toy")), *OVERRIDES)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def good_so_far(loaded: LoadedConfig, folder: Path, whole: Path) -> None:
 
 def test_a_limit_on_the_size_of_files(loaded: LoadedConfig, tmp_path: Path) -> None:
     """A real refusal by the system, while the state of a larger network is saved."""
-    large = toy(Path(loaded.experiment.data.settings.path), *WORDS, "architecture.hidden=[64,64]")
+    large = toy(Path(loaded.experiment.data.settings.path), *OVERRIDES, "architecture.hidden=[64,64]")
 
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))

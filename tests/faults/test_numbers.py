@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.helpers.runs import STEPS, metrics, run, status, summary, toy, write_toy_data
-from tpzoo.engine.optimise import Group
+from tpzoo.engine.optimise import WeightStepper
 from tpzoo.engine.step import Engine
 from tpzoo.errors import RunError
 from tpzoo.runner.checkpoint import Checkpoints
@@ -25,11 +25,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def poison(which: str, member: str, step: int, value: float) -> Callable[..., None]:
-    """``Group.step`` that spoils one weight of ``member`` after the given step of its group, counted from 1."""
+    """``WeightStepper.step`` that spoils one weight of ``member`` after the given step of its group, counted from 1."""
     counts: dict[int, int] = {}
-    plain = Group.step
+    plain = WeightStepper.step
 
-    def stepped(self: Group, gradients: Any, names: Any = None) -> None:
+    def stepped(self: WeightStepper, gradients: Any, names: Any = None) -> None:
         plain(self, gradients, names)
         mine = [name for name in self._parameters if name.startswith(f"{member}.")]
         forward = any(name.startswith("fc1.") for name in self._parameters)
@@ -43,7 +43,7 @@ def poison(which: str, member: str, step: int, value: float) -> Callable[..., No
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 @pytest.mark.parametrize(
-    ("which", "member", "step", "words", "named"),
+    ("which", "member", "step", "overrides", "named"),
     [
         ("forward", "fc2", STEPS + 2, (), "block 'fc2' has weights that are not finite"),
         ("forward", "fc3", 2 * STEPS, (), "block 'fc3'"),  # the last step of an epoch, whose loss is still finite
@@ -53,11 +53,11 @@ def poison(which: str, member: str, step: int, value: float) -> Callable[..., No
     ids=["within", "last step", "pre-training", "extra"],
 )
 def test_the_culprit_is_named_and_the_checkpoints_are_good(
-    which: str, member: str, step: int, words: tuple[str, ...], named: str, value: float, data: Path, tmp_path: Path
+    which: str, member: str, step: int, overrides: tuple[str, ...], named: str, value: float, data: Path, tmp_path: Path
 ) -> None:
-    loaded = toy(data, *DTP, *words, "checkpoint.every_epochs=1", "checkpoint.every_seconds=1e-9")
+    loaded = toy(data, *DTP, *overrides, "checkpoint.every_epochs=1", "checkpoint.every_seconds=1e-9")
     with pytest.MonkeyPatch.context() as patch, pytest.raises(RunError) as caught:
-        patch.setattr(Group, "step", poison(which, member, step, value))
+        patch.setattr(WeightStepper, "step", poison(which, member, step, value))
         run(loaded, tmp_path / "run")
     assert named in caught.value.what and caught.value.exit_code == 1
     assert status(tmp_path / "run") == summary(tmp_path / "run")["status"] == "failed"
@@ -75,7 +75,7 @@ def test_a_step_that_is_too_large_ends_with_a_message(data: Path, tmp_path: Path
     loaded = toy(data, "rule=bp", "optimizer.forward=sgd", "optimizer.forward.lr=1e30", "architecture.activation=relu")
     with pytest.raises(RunError, match=r"loss is (nan|inf) .* block 'fc") as caught:
         run(loaded, tmp_path / "run")
-    assert "lower a learning rate" in caught.value.mend
+    assert "lower a learning rate" in caught.value.hint
 
 
 def test_numbers_that_break_only_in_the_test_set_are_noticed(data: Path, tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ def test_an_earlier_checkpoint_can_be_resumed_from_by_name(data: Path, tmp_path:
     assert_same_run(tmp_path / "run", tmp_path / "whole", loaded.hash)
     with pytest.raises(CheckpointError, match="no checkpoint 'epoch-0009'") as caught:
         Checkpoints(tmp_path / "run" / "checkpoints", loaded.hash).load("epoch-0009")
-    assert "epoch-0001, epoch-0002" in caught.value.mend
+    assert "epoch-0001, epoch-0002" in caught.value.hint
 
 
 def test_what_is_kept_last_best_and_every_n(data: Path, tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 TIMEOUT = 240
 
 
-def tpzoo(*words: str | Path, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run ``tpzoo WORDS`` and return what it printed and its exit code."""
+def tpzoo(*overrides: str | Path, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run ``tpzoo OVERRIDES`` and return what it printed and its exit code."""
     return subprocess.run(
-        [sys.executable, "-m", "tpzoo", *map(str, words)],
+        [sys.executable, "-m", "tpzoo", *map(str, overrides)],
         capture_output=True,
         text=True,
         cwd=cwd,
@@ -23,16 +23,16 @@ def tpzoo(*words: str | Path, cwd: Path | None = None, **environment: str) -> su
     )
 
 
-def inside(*words: str | Path) -> subprocess.CompletedProcess[str]:
+def inside(*overrides: str | Path) -> subprocess.CompletedProcess[str]:
     """As :func:`tpzoo`, but in this process: for the verbs that would load torch each time. A bug is raised."""
     from click.testing import CliRunner
 
     from tpzoo.cli import main
 
-    done = CliRunner().invoke(main, list(map(str, words)))
+    done = CliRunner().invoke(main, list(map(str, overrides)))
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
-    return subprocess.CompletedProcess([*map(str, words)], done.exit_code, done.stdout, done.stderr)
+    return subprocess.CompletedProcess([*map(str, overrides)], done.exit_code, done.stdout, done.stderr)
 
 
 def assert_message(done: subprocess.CompletedProcess[str], *parts: str, code: int = 2) -> None:

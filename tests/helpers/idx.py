@@ -19,7 +19,7 @@ def write_idx(folder: Path, part: str, pixels: np.ndarray, labels: np.ndarray) -
 
 
 def write_small_mnist(root: Path, name: str = "MNIST", side: int = 28) -> Path:
-    """A complete toy data set with 20 training and 10 test pictures; returns its folder."""
+    """A complete toy data set with 20 training and 10 test images; returns its folder."""
     raw = root / name / "raw"
     numbers = np.random.default_rng(0)
     for part, count in (("train", 20), ("test", 10)):

@@ -1,4 +1,4 @@
-"""Small image networks by config words, for tests of convolutional feedback."""
+"""Small image networks by config overrides, for tests of convolutional feedback."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ VGG = (
 )
 
 
-def build_words(*words: str) -> Built:
-    """What the words describe, on digits."""
-    loaded = load(None, ("feedback.map=mirror", *words), load_catalogue())
+def build_from(*overrides: str) -> Built:
+    """What the overrides describe, on digits."""
+    loaded = load(None, ("feedback.map=mirror", *overrides), load_catalogue())
     return build(loaded.experiment, loaded.catalogue)

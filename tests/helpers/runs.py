@@ -38,7 +38,7 @@ def catalogue() -> Catalogue:
 
 
 def write_toy_data(folder: Path) -> Path:
-    """Pictures of 4 x 4 pixels in three classes that a small network can tell apart."""
+    """Images of 4 x 4 pixels in three classes that a small network can tell apart."""
     numbers = np.random.default_rng(0)
     centres = numbers.uniform(40, 215, (CLASSES, 1, 4, 4))
     arrays: dict[str, np.ndarray] = {}
@@ -51,14 +51,14 @@ def write_toy_data(folder: Path) -> Path:
     return path
 
 
-def toy(data: Path, *words: str) -> LoadedConfig:
-    """The config of a run of some hundredths of a second, with ``words`` over it."""
-    other = any(word.startswith("architecture=") and word != "architecture=mlp" for word in words)
+def toy(data: Path, *overrides: str) -> LoadedConfig:
+    """The config of a run of some hundredths of a second, with ``overrides`` over it."""
+    other = any(word.startswith("architecture=") and word != "architecture=mlp" for word in overrides)
     base = [
         "data=npz", f"data.path={data}", *([] if other else ["architecture.hidden=[6,5]"]), "batch_size=16", "epochs=3",
         "evaluation_batch_size=10", "device=cpu", "loggers.console=null", "checkpoint.every_seconds=0",
     ]  # fmt: skip
-    return load(None, [*base, *words], catalogue())
+    return load(None, [*base, *overrides], catalogue())
 
 
 def run(loaded: LoadedConfig, folder: Path, resume: bool = False, checkpoint: str = "last") -> Summary:

@@ -16,7 +16,7 @@ from tpzoo import (
     LossFunction,
     MapForm,
     MetricProbe,
-    OutputStrategy,
+    OutputTarget,
     PerName,
     ProbeSettings,
     RunLogger,
@@ -28,7 +28,7 @@ from tpzoo import (
     per_edge,
     setting,
 )
-from tpzoo.runner.cards import tpzoo_optimizers, tpzoo_schedules
+from tpzoo.runner.plugin import tpzoo_optimizers, tpzoo_schedules
 
 __all__ = ["tpzoo_optimizers", "tpzoo_schedules"]
 
@@ -146,9 +146,9 @@ def tpzoo_learners() -> Iterator[FeedbackLearner]:
 
 
 @hookimpl
-def tpzoo_outputs() -> Iterator[OutputStrategy]:
-    yield OutputStrategy(name="gradient", summary="gradient", config=StepSettings, build=nothing)
-    yield OutputStrategy(name="argmin", summary="argmin", build=nothing)
+def tpzoo_outputs() -> Iterator[OutputTarget]:
+    yield OutputTarget(name="gradient", summary="gradient", config=StepSettings, build=nothing)
+    yield OutputTarget(name="argmin", summary="argmin", build=nothing)
 
 
 @hookimpl

@@ -133,7 +133,7 @@ ENGINE = (
     ),
 )
 
-ANIMALS = (
+ZOO = (
     mutant(
         "dense map: difference not at the clean activation",
         "zoo/feedback/dense.py",
@@ -384,4 +384,4 @@ RUNNER = (
     ),
 )
 
-MUTANTS = (*ENGINE, *ANIMALS, *RUNNER, *GAUSS_NEWTON, *REPORT)
+MUTANTS = (*ENGINE, *ZOO, *RUNNER, *GAUSS_NEWTON, *REPORT)

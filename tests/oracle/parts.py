@@ -11,10 +11,12 @@ from torch import Tensor
 
 from tests.blocks import make_batch, make_network
 from tpzoo import Batch, Draw, Ends, Feedback, FeedbackMap, Learner, Network, PerName, Rule, Snapshot
-from tpzoo.engine import BACKENDS, Engine, Group, Iterations, Streams, connector
+from tpzoo.engine import BACKENDS, Engine, Iterations, Streams, WeightStepper, connector
 from tpzoo.engine.draw import Share
 from tpzoo.zoo.feedback import direct, layerwise, mlp, random_hidden, tied
-from tpzoo.zoo.feedback.cards import (
+from tpzoo.zoo.feedback.dense import DenseMap
+from tpzoo.zoo.feedback.linear import LinearMap
+from tpzoo.zoo.feedback.plugin import (
     DenseSettings,
     DirectSettings,
     LayerwiseSettings,
@@ -22,15 +24,13 @@ from tpzoo.zoo.feedback.cards import (
     MlpMapSettings,
     RandomHiddenSettings,
 )
-from tpzoo.zoo.feedback.dense import DenseMap
-from tpzoo.zoo.feedback.linear import LinearMap
-from tpzoo.zoo.learners.cards import DrlSettings, ReconstructionSettings
 from tpzoo.zoo.learners.drl import DRL
 from tpzoo.zoo.learners.frozen import Frozen
+from tpzoo.zoo.learners.plugin import DrlSettings, ReconstructionSettings
 from tpzoo.zoo.learners.reconstruction import Reconstruction
 from tpzoo.zoo.losses.cross_entropy import CrossEntropy
-from tpzoo.zoo.outputs.cards import GradientSettings
 from tpzoo.zoo.outputs.gradient import Gradient
+from tpzoo.zoo.outputs.plugin import GradientSettings
 from tpzoo.zoo.rules.dtp import DTP
 
 MakeMap = Callable[[Ends], FeedbackMap]
@@ -101,8 +101,8 @@ def make_engine(
         LEARNERS[learner]() if isinstance(learner, str) else learner,
         CrossEntropy(),
         Gradient(GradientSettings(0.3)),
-        Group(dict(made.blocks.items()), optimizer(list(made.blocks.parameters()))),
-        Group(dict(feedback.maps.items()), optimizer(backward) if backward else None),
+        WeightStepper(dict(made.blocks.items()), optimizer(list(made.blocks.parameters()))),
+        WeightStepper(dict(feedback.maps.items()), optimizer(backward) if backward else None),
         Streams(seed, next(made.parameters()).device),
         iterations,
         share,

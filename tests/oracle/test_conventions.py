@@ -14,10 +14,10 @@ from tests.blocks import make_batch, make_network
 from tests.oracle.parts import make_feedback, relative
 from tpzoo import Batch, Draw, PerName, Rule, Trace
 from tpzoo.zoo.losses.cross_entropy import CrossEntropy
-from tpzoo.zoo.outputs.cards import GradientSettings
 from tpzoo.zoo.outputs.gradient import Gradient
-from tpzoo.zoo.rules.cards import UpdateSettings
+from tpzoo.zoo.outputs.plugin import GradientSettings
 from tpzoo.zoo.rules.dtp import DTP
+from tpzoo.zoo.rules.plugin import UpdateSettings
 from tpzoo.zoo.rules.tp import TP
 
 ETA = 0.06

@@ -15,9 +15,9 @@ from torch import Tensor
 from tests.blocks import Layer
 from tests.oracle.parts import make_feedback, relative
 from tpzoo import Draw, Edge, Feedback, Network, PerName, Trace
-from tpzoo.engine import Group
-from tpzoo.zoo.learners.cards import DrlSettings
+from tpzoo.engine import WeightStepper
 from tpzoo.zoo.learners.drl import DRL
+from tpzoo.zoo.learners.plugin import DrlSettings
 
 SIGMA = 0.3
 WIDTHS = (4, 6, 5, 3)
@@ -58,7 +58,7 @@ def exact_noise(trace: Trace, edge: Edge) -> tuple[Tensor]:
 def train(feedback: Feedback, trace: Trace, weight_decay: float, steps: int = 1500) -> None:
     """Gradient descent on the exact expectation of the loss. Its curvature is 2/n (J J^T + ...) <= 1 here."""
     optimizer = torch.optim.SGD(feedback.maps.parameters(), lr=1.0, weight_decay=weight_decay)
-    group = Group(dict(feedback.maps.items()), optimizer)
+    group = WeightStepper(dict(feedback.maps.items()), optimizer)
     noises = [exact_noise(trace, edge) for edge in feedback.edges]
     for _ in range(steps):
         found = LEARNER.gradients(feedback.edges, trace, feedback, noises)

@@ -1,4 +1,4 @@
-"""With exact inverses on the wires, tp and dtp give exact targets and nothing is left to reconstruct."""
+"""With exact inverses on the edges, tp and dtp give exact targets and nothing is left to reconstruct."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from tests.blocks import Layer, make_batch
 from tests.oracle.parts import make_feedback, make_objective
 from tpzoo import At, Draw, Ends, FeedbackMap, Network, PerName, Rule
-from tpzoo.zoo.learners.cards import ReconstructionSettings
+from tpzoo.zoo.learners.plugin import ReconstructionSettings
 from tpzoo.zoo.learners.reconstruction import Reconstruction
 from tpzoo.zoo.rules.dtp import DTP
 from tpzoo.zoo.rules.tp import TP

@@ -38,8 +38,8 @@ from tpzoo import (
 from tpzoo.engine import SeedBatch
 from tpzoo.zoo.losses.cross_entropy import CrossEntropy
 from tpzoo.zoo.rules.bp import BP
-from tpzoo.zoo.rules.cards import GaussNewtonSettings
 from tpzoo.zoo.rules.gauss_newton import GaussNewton
+from tpzoo.zoo.rules.plugin import GaussNewtonSettings
 
 BACKENDS = ["autograd", "functional"]
 NETWORKS = ["mlp", "pooled", "residual", "shared"]

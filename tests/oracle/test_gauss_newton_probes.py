@@ -14,20 +14,20 @@ from tests.blocks import Layer, make_batch, make_network
 from tests.oracle.parts import make_feedback, of_backprop, snapshot_of
 from tpzoo import Network, PerName, SettingError, Snapshot, angle
 from tpzoo.zoo.probes.activation_angle import ActivationAngle, mean_angle
-from tpzoo.zoo.probes.cards import (
+from tpzoo.zoo.probes.gn_angle import GaussNewtonAngle
+from tpzoo.zoo.probes.gnt_angle import GntAngle
+from tpzoo.zoo.probes.gnt_damping_search import GntDampingSearch
+from tpzoo.zoo.probes.null_space_ratio import NullSpaceRatio
+from tpzoo.zoo.probes.parameter_jacobian import DenseJacobian, FormedJacobian, parameter_jacobian
+from tpzoo.zoo.probes.plugin import (
     ActivationAngleSettings,
     DampingSearchSettings,
     GaussNewtonAngleSettings,
     GntAngleSettings,
     NullSpaceSettings,
 )
-from tpzoo.zoo.probes.gn_angle import GaussNewtonAngle
-from tpzoo.zoo.probes.gnt_angle import GntAngle
-from tpzoo.zoo.probes.gnt_damping_search import GntDampingSearch
-from tpzoo.zoo.probes.null_space_ratio import NullSpaceRatio
-from tpzoo.zoo.probes.parameter_jacobian import DenseJacobian, FormedJacobian, parameter_jacobian
-from tpzoo.zoo.rules.cards import GaussNewtonSettings
 from tpzoo.zoo.rules.gauss_newton import GaussNewton
+from tpzoo.zoo.rules.plugin import GaussNewtonSettings
 
 NETWORKS = ["mlp", "pooled", "residual", "shared"]
 

@@ -19,8 +19,8 @@ from tests.oracle.parts import MAPS, make_engine, make_feedback, relative, use_b
 from tpzoo import Draw, Feedback, FeedbackMap, Learner, Network, PerName, Trace
 from tpzoo.engine import Streams
 from tpzoo.runner.checkpoint import Checkpoints, put_back, weights_of
-from tpzoo.zoo.learners.cards import DrlSettings
 from tpzoo.zoo.learners.drl import DRL
+from tpzoo.zoo.learners.plugin import DrlSettings
 
 FORMS = ("random_hidden", "random_hidden_recurrent", "mlp", "mlp_recurrent")
 V, C = "shared.random_hidden_output.V", "shared.random_hidden_output.c"

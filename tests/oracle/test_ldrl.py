@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from image_networks import BLOCKS, LDRL, VGG, build_words
+from image_networks import BLOCKS, LDRL, VGG, build_from
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -54,7 +54,7 @@ def shape_before_pool(block: Chain, shape: tuple[int, ...]) -> tuple[int, ...]:
 @pytest.mark.parametrize("samples", [1, 3])
 def test_the_fast_gradient_is_that_of_the_published_loss(network: str, samples: int) -> None:
     """L = mean_b [-2 <dx, G(F(s + dx)) - G(y)> + |G(y + dy) - G(y)|^2], relative 1e-10 in every weight."""
-    built = build_words(*BLOCKS[network], f"learner.samples={samples}")
+    built = build_from(*BLOCKS[network], f"learner.samples={samples}")
     engine = built.engine
     trace = engine.network.trace(example(built)[0])
     edges = engine.feedback.edges
@@ -81,7 +81,7 @@ def test_the_fast_gradient_is_that_of_the_published_loss(network: str, samples: 
 
 
 def test_without_a_linear_tail_the_plain_loss_is_differentiated() -> None:
-    built = build_words("architecture=resnet", "architecture.units=[1,1]", "architecture.width=4", "learner=ldrl")
+    built = build_from("architecture=resnet", "architecture.units=[1,1]", "architecture.width=4", "learner=ldrl")
     engine = built.engine
     trace = engine.network.trace(example(built)[0])
     noises = engine.noises(engine.feedback.edges, trace)
@@ -93,8 +93,10 @@ def test_without_a_linear_tail_the_plain_loss_is_differentiated() -> None:
 
 def test_a_dense_map_has_the_transposed_weights_as_its_fixed_point() -> None:
     """Test f: for a linear block E grad = 2 sigma^2 (A - W^T), within the noise of the mean (5 standard errors)."""
-    words = ("architecture=cnn", "architecture.conv=[{channels: 2, pool: none}]", "architecture.activation=linear")
-    built = build_words(*words, "architecture.hidden=[5]", "learner=ldrl", "learner.sigma=0.3", "feedback.map=mirror")
+    overrides = ("architecture=cnn", "architecture.conv=[{channels: 2, pool: none}]", "architecture.activation=linear")
+    built = build_from(
+        *overrides, "architecture.hidden=[5]", "learner=ldrl", "learner.sigma=0.3", "feedback.map=mirror"
+    )
     engine = built.engine
     edge = engine.feedback.edge("fc2")
     trace = engine.network.trace(example(built, batch=500)[0])
@@ -126,7 +128,7 @@ def displacement_errors(built: Built, step_size: float) -> list[float]:
 
 def test_with_symmetric_weights_the_error_is_proportional_to_the_step() -> None:
     """Test b: as beta goes to 0 the displacements equal the linear chain, with an error proportional to beta."""
-    built = build_words(*VGG, "feedback.map.init=symmetric")
+    built = build_from(*VGG, "feedback.map.init=symmetric")
     coarse, fine = displacement_errors(built, 1e-2), displacement_errors(built, 1e-4)
     assert max(coarse) < 2e-3
     for a, b in zip(coarse[1:], fine[1:], strict=True):
@@ -146,12 +148,12 @@ def angles(built: Built, batch: int = 16, seed: int = 0) -> list[float]:
 
 @pytest.fixture
 def simple_vgg(tmp_path: Path) -> tuple[str, ...]:
-    """SimpleVGG of Ernoult et al. 2022 on pictures of CIFAR-10's shape."""
+    """SimpleVGG of Ernoult et al. 2022 on images of CIFAR-10's shape."""
     pixels, classes = np.zeros((40, 3, 32, 32), np.uint8), np.arange(40) % 10
-    np.savez(tmp_path / "pictures.npz", x_train=pixels, y_train=classes, x_test=pixels, y_test=classes)
+    np.savez(tmp_path / "images.npz", x_train=pixels, y_train=classes, x_test=pixels, y_test=classes)
     conv = ", ".join(f"{{channels: {channels}}}" for channels in (128, 128, 256, 256, 512))
-    words = (f"architecture.conv=[{conv}]", "architecture=cnn", "data=npz", f"data.path={tmp_path / 'pictures.npz'}")
-    return (*LDRL, *words, "feedback.map.init=symmetric", "output.step_size=0.7")
+    overrides = (f"architecture.conv=[{conv}]", "architecture=cnn", "data=npz", f"data.path={tmp_path / 'images.npz'}")
+    return (*LDRL, *overrides, "feedback.map.init=symmetric", "output.step_size=0.7")
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -159,20 +161,20 @@ def test_with_symmetric_weights_updates_are_within_3_degrees_of_backpropagation(
     simple_vgg: tuple[str, ...], seed: int
 ) -> None:
     """1.2 to 2.3 degrees were measured over seeds; small networks average less and lie above."""
-    found = angles(build_words(*simple_vgg, f"seed={seed}"), seed=seed)
+    found = angles(build_from(*simple_vgg, f"seed={seed}"), seed=seed)
     assert max(found) < 3
     assert max(found[-2:]) < 1e-5
 
 
 def test_with_random_weights_hidden_updates_have_nothing_to_do_with_backpropagation() -> None:
     """Test c: about 90 degrees in hidden blocks, 0 in the last."""
-    found = angles(build_words(*VGG, "output.step_size=0.7"))
+    found = angles(build_from(*VGG, "output.step_size=0.7"))
     assert min(found[:-1]) > 60 and found[-1] < 1e-5
 
 
 def test_the_last_block_gets_exactly_the_step_size_times_backpropagation() -> None:
     """Test e."""
-    built = build_words(*VGG, "output.step_size=0.7")
+    built = build_from(*VGG, "output.step_size=0.7")
     engine = built.engine
     x, y = example(built)
     trace, batch = engine.network.trace(x), engine.batch(x, y)
@@ -187,7 +189,7 @@ def test_clean_indices_take_those_of_the_clean_pass() -> None:
     found = {}
     for indices in ("noisy", "clean"):
         for sigma in ("1e-6", "0.5"):
-            built = build_words(*BLOCKS["lenet"], f"learner.indices={indices}", f"learner.sigma={sigma}")
+            built = build_from(*BLOCKS["lenet"], f"learner.indices={indices}", f"learner.sigma={sigma}")
             trace = built.engine.network.trace(example(built)[0])
             edge = built.engine.feedback.edge("conv2")
             noise = built.engine.noises([edge], trace)

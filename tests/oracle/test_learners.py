@@ -11,8 +11,8 @@ from torch import Tensor
 from tests.blocks import NETWORKS, make_batch, make_network
 from tests.oracle.parts import MAPS, PATHS, assert_alike, make_feedback, use_backend
 from tpzoo import Draw, Edge, Feedback, Learner, Network, PerName, Trace
-from tpzoo.zoo.learners.cards import DrlSettings, ReconstructionSettings
 from tpzoo.zoo.learners.drl import DRL
+from tpzoo.zoo.learners.plugin import DrlSettings, ReconstructionSettings
 from tpzoo.zoo.learners.reconstruction import Reconstruction
 
 SIGMA = 0.2

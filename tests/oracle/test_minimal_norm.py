@@ -9,10 +9,10 @@ from torch import Tensor
 from tests.blocks import Layer, make_batch, make_network
 from tests.oracle.parts import assert_alike, make_engine, relative, use_backend
 from tpzoo import Network, PerName, Rule, SettingError
-from tpzoo.engine import Group
-from tpzoo.zoo.rules.cards import GaussNewtonSettings, UpdateSettings
+from tpzoo.engine import WeightStepper
 from tpzoo.zoo.rules.dtp import DTP
 from tpzoo.zoo.rules.gauss_newton import GaussNewton
+from tpzoo.zoo.rules.plugin import GaussNewtonSettings, UpdateSettings
 from tpzoo.zoo.rules.tp import TP
 
 RATIOS = [0.1, 1.0, 7.0]
@@ -95,7 +95,7 @@ def test_every_rule_with_displacements_has_it(rule: Rule, device: str) -> None:
     """A whole step at rate 1 on one sample: the last block's output arrives where the rule wanted it."""
     engine = make_engine("mlp", device, "layerwise/dense", "frozen", rule)
     blocks = engine.network.blocks
-    engine.forward = Group(dict(blocks.items()), torch.optim.SGD(blocks.parameters(), lr=1.0))
+    engine.forward = WeightStepper(dict(blocks.items()), torch.optim.SGD(blocks.parameters(), lr=1.0))
     x, y = make_batch(engine.network, 1)
     trace = engine.network.trace(x)
     wanted = engine.batch(x, y).output_displacement(trace.output) / (1.1 if isinstance(rule, GaussNewton) else 1)

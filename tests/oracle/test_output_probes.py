@@ -14,11 +14,11 @@ from tests.blocks import make_batch, make_network
 from tests.oracle.parts import of_backprop, snapshot_of
 from tpzoo import Batch, Feedback, SettingError
 from tpzoo.zoo.losses.mse import MeanSquaredError
-from tpzoo.zoo.outputs.cards import GradientSettings
 from tpzoo.zoo.outputs.gradient import Gradient
-from tpzoo.zoo.probes.cards import ConditionTwoSettings, OutputStepSettings
+from tpzoo.zoo.outputs.plugin import GradientSettings
 from tpzoo.zoo.probes.condition_two import ConditionTwo, feedback_jacobian
 from tpzoo.zoo.probes.output_step import OutputStep
+from tpzoo.zoo.probes.plugin import ConditionTwoSettings, OutputStepSettings
 
 NETWORKS = ["mlp", "pooled", "residual", "shared"]
 

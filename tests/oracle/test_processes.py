@@ -1,7 +1,8 @@
 """Two processes with half the batch each equal one process with the whole of it, played in one process.
 
 The engine of a process cuts its noise out of a draw for the whole batch (``Share``) and averages its gradients with
-the other's (``Group``'s ``mean``). The two run in lockstep: a thread for each, and a meeting place for the averages.
+the other's (``WeightStepper``'s ``mean``). The two run in lockstep: a thread for each, and a meeting place for the
+averages.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor
 from tests.blocks import make_batch
 from tests.oracle.parts import assert_alike, make_engine, weights
 from tpzoo import Draw
-from tpzoo.engine import Engine, Group
+from tpzoo.engine import Engine, WeightStepper
 from tpzoo.engine.draw import Share
 
 ROWS = 8
@@ -45,8 +46,8 @@ def one_of_two(path: str, learner: str, share: Share, device: str, meeting: Meet
     engine = make_engine("mlp", device, path, learner, share=share)
     mean = partial(meeting.mean, share)
     blocks, maps = dict(engine.network.blocks.items()), dict(engine.feedback.maps.items())
-    engine.forward = Group(blocks, engine.forward.optimizer, mean=mean)
-    engine.backward = Group(maps, engine.backward.optimizer, mean=mean)
+    engine.forward = WeightStepper(blocks, engine.forward.optimizer, mean=mean)
+    engine.backward = WeightStepper(maps, engine.backward.optimizer, mean=mean)
     return engine
 
 

@@ -17,11 +17,11 @@ from tests.helpers.runs import catalogue, toy, write_toy_data
 from tests.oracle.parts import make_engine, make_feedback, relative, weights
 from tests.oracle.test_drl_optimum import SIGMA, WIDTHS, exact_noise, jacobian, linear_network
 from tpzoo import CompatibilityError, Feedback, Network, PerName, Trace
-from tpzoo.engine import Engine, Group, SeedBatch
+from tpzoo.engine import Engine, SeedBatch, WeightStepper
 from tpzoo.runner.build import build
 from tpzoo.runner.checkpoint import put_back, weights_of
-from tpzoo.zoo.learners.cards import DrlSettings, RidgeSettings
 from tpzoo.zoo.learners.drl import DRL
+from tpzoo.zoo.learners.plugin import DrlSettings, RidgeSettings
 from tpzoo.zoo.learners.ridge import Ridge
 
 
@@ -127,7 +127,7 @@ def test_what_is_not_trained_is_not_set(device: str) -> None:
     engine = make_engine("mlp", device, "direct/linear", ridge())
     members = dict(engine.feedback.maps.items())
     chosen = torch.optim.SGD(engine.feedback.edge("fc1").map.parameters(), lr=1.0)
-    engine.backward = Group(members, chosen)
+    engine.backward = WeightStepper(members, chosen)
     start = weights(engine)
     engine.train_feedback_batch(make_batch(engine.network)[0])
     after = weights(engine)
@@ -141,7 +141,7 @@ def test_statistics_are_averaged_over_processes(device: str) -> None:
         make_engine("mlp", device, "direct/linear", ridge()),
         make_engine("mlp", device, "direct/linear", ridge()),
     )
-    theirs.backward = Group(
+    theirs.backward = WeightStepper(
         dict(theirs.feedback.maps.items()),
         theirs.backward.optimizer,
         mean=lambda values: {name: 2 * value for name, value in values.items()},
@@ -154,9 +154,9 @@ def test_statistics_are_averaged_over_processes(device: str) -> None:
 
 
 def test_a_checkpoint_keeps_the_sums(tmp_path: Path) -> None:
-    words = ("feedback=direct", "learner=ridge", "rule=dtp", "precision=float64")
+    overrides = ("feedback=direct", "learner=ridge", "rule=dtp", "precision=float64")
     data = write_toy_data(tmp_path)
-    one, two = (build(toy(data, *words, f"seed={seed}").experiment, catalogue()).engine for seed in (0, 1))
+    one, two = (build(toy(data, *overrides, f"seed={seed}").experiment, catalogue()).engine for seed in (0, 1))
     x = one.network.trace(torch.randn(8, 16, dtype=torch.float64).view(8, *one.network.input_shape)).input
     one.train_feedback_batch(x)
     modules = [{"network": each.network, "feedback": each.feedback, "learner": each.learner} for each in (one, two)]

@@ -12,7 +12,7 @@ from torch import Tensor
 from tests.blocks import make_batch, make_network
 from tests.oracle.parts import assert_alike, make_engine, make_feedback, make_objective, weights
 from tpzoo import Batch, Context, Draw, Edge, Feedback, Learner, Noise, Rule, Snapshot, Trace
-from tpzoo.engine import Group, Iterations
+from tpzoo.engine import Iterations, WeightStepper
 from tpzoo.zoo.rules.dtp import DTP
 
 
@@ -195,7 +195,7 @@ def test_a_rule_that_steps_the_feedback_too(device: str) -> None:
 def test_gradients_are_clipped_over_all_members_together(device: str) -> None:
     network = make_network("mlp", device)
     optimizer = torch.optim.SGD(network.blocks.parameters(), lr=1.0)
-    group = Group(dict(network.blocks.items()), optimizer, clip=0.5)
+    group = WeightStepper(dict(network.blocks.items()), optimizer, clip=0.5)
     before = {name: p.detach().clone() for name, p in network.blocks.named_parameters()}
     group.step({name: torch.ones_like(p) for name, p in before.items()})
     moved = torch.cat([(before[name] - p.detach()).flatten() for name, p in network.blocks.named_parameters()])

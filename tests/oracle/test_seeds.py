@@ -10,7 +10,7 @@ import torch
 from tests.blocks import make_batch
 from tests.oracle.parts import MakeOptimizer, assert_alike, make_engine, weights
 from tpzoo import CompatibilityError, Context, Rule
-from tpzoo.engine import Group, Iterations, SeedBatch
+from tpzoo.engine import Iterations, SeedBatch, WeightStepper
 from tpzoo.zoo.rules.dtp import DTP
 from tpzoo.zoo.rules.tp import TP
 
@@ -107,8 +107,8 @@ def test_what_is_not_trained_does_not_move(device: str) -> None:
     engines = [make_engine("mlp", device, seed=seed) for seed in SEEDS]
     for engine in engines:
         fc1, fc2 = engine.network.blocks["fc1"], engine.feedback.maps["fc2"]
-        engine.forward = Group(dict(engine.network.blocks.items()), SGD(list(fc1.parameters())))
-        engine.backward = Group(dict(engine.feedback.maps.items()), SGD(list(fc2.parameters())))
+        engine.forward = WeightStepper(dict(engine.network.blocks.items()), SGD(list(fc1.parameters())))
+        engine.backward = WeightStepper(dict(engine.feedback.maps.items()), SGD(list(fc2.parameters())))
     start = [weights(engine) for engine in engines]
     batch = SeedBatch(engines, SGD, SGD)
     pairs = [make_batch(engine.network, seed=seed) for seed, engine in enumerate(engines)]

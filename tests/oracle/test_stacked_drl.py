@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 import torch
-from image_networks import BLOCKS, build_words
+from image_networks import BLOCKS, build_from
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -19,8 +19,8 @@ from tests.blocks import Layer, make_batch, make_network
 from tests.oracle.parts import assert_alike, make_engine, make_feedback, use_backend, weights
 from tpzoo import At, Draw, Feedback, Learner, Network, PerName, Trace
 from tpzoo.engine import Engine, Iterations
-from tpzoo.zoo.learners.cards import DrlSettings
 from tpzoo.zoo.learners.drl import DRL
+from tpzoo.zoo.learners.plugin import DrlSettings
 
 LEARNER = DRL(DrlSettings(sigma=PerName(0.2)))
 ITERATIONS = {
@@ -58,7 +58,7 @@ def test_the_stacked_walk_equals_the_plain_loss(name: str, path: str, backend: s
 @pytest.mark.parametrize("backend", ["autograd", "functional"])
 @pytest.mark.parametrize("network", BLOCKS)
 def test_mirrored_blocks(network: str, backend: str) -> None:
-    engine = build_words(*BLOCKS[network]).engine
+    engine = build_from(*BLOCKS[network]).engine
     x = torch.randn(4, *engine.network.input_shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     compare(engine.network, engine.feedback, engine.network.trace(x), backend)
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from tpzoo import Chain, MaxPool, TwinLayer, activation, layer_shapes
 from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.runner.build import Maker
-from tpzoo.zoo.feedback.cards import MirrorSettings
+from tpzoo.zoo.feedback.plugin import MirrorSettings
 from tpzoo.zoo.twins.chain import ChainTwin
 from tpzoo.zoo.twins.pooling import Unpool
 

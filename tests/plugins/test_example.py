@@ -37,8 +37,8 @@ def test_its_recipe_trains_by_name(environment: dict[str, str], tmp_path: Path) 
 
 
 def test_its_entries_mix_with_the_built_ins(environment: dict[str, str], tmp_path: Path) -> None:
-    words = ("epochs=1", "architecture=funnel", "feedback.map=tpzoo-example/low_rank", "rule=tpzoo-example/clipped")
-    done = tpzoo("train", *words, "--quiet", "--run-dir", tmp_path / "run", **environment)
+    overrides = ("epochs=1", "architecture=funnel", "feedback.map=tpzoo-example/low_rank", "rule=tpzoo-example/clipped")
+    done = tpzoo("train", *overrides, "--quiet", "--run-dir", tmp_path / "run", **environment)
     assert done.returncode == 0, done.stderr
     again = tpzoo("evaluate", tmp_path / "run", "--json", **environment)
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())

@@ -73,7 +73,7 @@ EXCEPTIONS = {
     "mnist/dtp_pretrained": "GN-damping search",
     "cifar10/ddtp_control": "instead of the control network",
 }
-"""Where a published preset does not do what its name says and the recipe does, with words of the note beside it. The
+"""Where a published preset does not do what its name says and the recipe does, with a part of the note beside it. The
 search would end the run after 3 epochs; the control is given the control's feedback and loss.
 
 Two differences more, which concern no number: every recipe runs in float32, where most presets ask for float64, since
@@ -235,8 +235,13 @@ def test_convolutional_layers_have_a_mean_as_their_loss(path: Path) -> None:
 
 @pytest.mark.parametrize("method", ["dtp", "ddtp_linear", "ddtp_rhl", "ddtp_control"])
 def test_in_a_step_of_frozen_mnist_the_first_layer_moves_and_all_feedback(tmp_path: Path, method: str) -> None:
-    words = ["data=npz", f"data.path={write_toy_data(tmp_path)}", "data.validation=0", "architecture.hidden=[6,5,4]"]
-    loaded = load(FOLDER / "frozen_mnist" / f"{method}.yaml", [*words, "device=cpu"], load_catalogue())
+    overrides = [
+        "data=npz",
+        f"data.path={write_toy_data(tmp_path)}",
+        "data.validation=0",
+        "architecture.hidden=[6,5,4]",
+    ]
+    loaded = load(FOLDER / "frozen_mnist" / f"{method}.yaml", [*overrides, "device=cpu"], load_catalogue())
     built = build(loaded.experiment, load_catalogue())
     engine, split = built.engine, built.data.train
     before = weights(engine)

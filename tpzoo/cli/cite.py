@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 @click.command("cite")
-@click.argument("words", nargs=-1, metavar="[KIND NAME | CONFIG [KEY=VALUE]...]")
+@click.argument("overrides", nargs=-1, metavar="[KIND NAME | CONFIG [KEY=VALUE]...]")
 @plugin_option
-def command(words: tuple[str, ...], plugins: tuple[str, ...]) -> None:
+def command(overrides: tuple[str, ...], plugins: tuple[str, ...]) -> None:
     """Print what to cite, as BibTeX: tpzoo itself, the paper of one entry, or the papers behind a config.
 
     Without arguments it is tpzoo. KIND NAME is an entry that tpzoo list shows; CONFIG is a YAML file or a recipe, and
@@ -26,10 +26,10 @@ def command(words: tuple[str, ...], plugins: tuple[str, ...]) -> None:
     from tpzoo.plugin.bibtex import TPZOO, bibliography
     from tpzoo.plugin.records import KINDS
 
-    if not words:
+    if not overrides:
         click.echo(TPZOO)
         return
-    records = list(of_entry(words, plugins) if words[0] in KINDS else of_config(words, plugins))
+    records = list(of_entry(overrides, plugins) if overrides[0] in KINDS else of_config(overrides, plugins))
     for record in records:
         if record.paper is None and len(records) == 1:
             click.echo(f"{record.kind} '{record.name}' names no paper", err=True)
@@ -38,18 +38,18 @@ def command(words: tuple[str, ...], plugins: tuple[str, ...]) -> None:
         click.echo(bibliography(papers))
 
 
-def of_entry(words: tuple[str, ...], plugins: tuple[str, ...]) -> Iterable[Record]:
+def of_entry(overrides: tuple[str, ...], plugins: tuple[str, ...]) -> Iterable[Record]:
     """The record that ``KIND NAME`` means."""
-    if len(words) != 2:
-        raise click.UsageError(f"give one name after the kind '{words[0]}'")
-    return [open_catalogue(plugins).find(*words).record]
+    if len(overrides) != 2:
+        raise click.UsageError(f"give one name after the kind '{overrides[0]}'")
+    return [open_catalogue(plugins).find(*overrides).record]
 
 
-def of_config(words: tuple[str, ...], plugins: tuple[str, ...]) -> Iterable[Record]:
+def of_config(overrides: tuple[str, ...], plugins: tuple[str, ...]) -> Iterable[Record]:
     """The components that a config chooses, and the recipe that it is."""
     from tpzoo.config import load
 
-    config, settings = split(words, plugins)
+    config, settings = split(overrides, plugins)
     loaded = load(config, settings, plugins=plugins)
     recipes = (entry.record for entry in loaded.catalogue.entries("recipe"))
     own = [record for record in recipes if config and _is_same(record, config)]

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @click.command("evaluate")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.argument("words", nargs=-1, metavar="[KEY=VALUE]...")
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--checkpoint", default="last", show_default=True, metavar="LABEL", help="last, best or epoch-N.")
 @click.option("--split", type=click.Choice(["test", "validation", "train"]), default="test", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of a line.")
 @plugin_option
 def command(
-    run: Path, words: tuple[str, ...], checkpoint: str, split: str, as_json: bool, plugins: tuple[str, ...]
+    run: Path, overrides: tuple[str, ...], checkpoint: str, split: str, as_json: bool, plugins: tuple[str, ...]
 ) -> None:
     """Rebuild the run in folder RUN from its config, load a checkpoint and print loss and accuracy.
 
@@ -31,7 +31,7 @@ def command(
     """
     from tpzoo.runner.saved import evaluate_run  # loads torch
 
-    found = evaluate_run(run, checkpoint, split, words, plugins)
+    found = evaluate_run(run, checkpoint, split, overrides, plugins)
     click.echo(json.dumps(describe(found), indent=2) if as_json else line(found))
 
 
@@ -52,6 +52,6 @@ def describe(found: Evaluation) -> dict[str, Any]:
 def line(found: Evaluation) -> str:
     """The line for people."""
     accuracy = found.score.accuracy
-    figure = "" if accuracy is None else f", accuracy {100 * accuracy:.2f} %"
+    measured = "" if accuracy is None else f", accuracy {100 * accuracy:.2f} %"
     where = f"checkpoint {found.checkpoint}, epoch {found.epoch}, {found.examples} examples"
-    return f"{found.split}: loss {found.score.loss:.4f}{figure} ({where})"
+    return f"{found.split}: loss {found.score.loss:.4f}{measured} ({where})"

@@ -24,7 +24,7 @@ Row = tuple[str, str, str]
 def command(architecture: str | None, as_json: bool, plugins: tuple[str, ...]) -> None:
     """Show which feedback paths, maps, learners, rules and outputs can be combined.
 
-    A cell lists the output strategies that a rule can have beside the choices of its row; - means none.
+    A cell lists the output targets that a rule can have beside the choices of its row; - means none.
     """
     from tpzoo.plugin.matrix import legal_combinations
 

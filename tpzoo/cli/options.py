@@ -31,11 +31,11 @@ def open_catalogue(plugins: tuple[str, ...]) -> Catalogue:
     return catalogue
 
 
-def split(words: tuple[str, ...], plugins: tuple[str, ...] = ()) -> tuple[Path | None, tuple[str, ...]]:
-    """The config and the words: what comes first and has no ``=``, or is a file, is the config or a recipe."""
-    if words and ("=" not in words[0] or Path(words[0]).is_file()):
-        return config_path(words[0], plugins), words[1:]
-    return None, words
+def split(overrides: tuple[str, ...], plugins: tuple[str, ...] = ()) -> tuple[Path | None, tuple[str, ...]]:
+    """The config and the overrides: what comes first and has no ``=``, or is a file, is the config or a recipe."""
+    if overrides and ("=" not in overrides[0] or Path(overrides[0]).is_file()):
+        return config_path(overrides[0], plugins), overrides[1:]
+    return None, overrides
 
 
 def config_path(name: str, plugins: tuple[str, ...] = ()) -> Path:

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @click.command("show")
 @click.argument("kind", metavar="KIND|config")
-@click.argument("words", nargs=-1, metavar="NAME | CONFIG [KEY=VALUE]...")
+@click.argument("overrides", nargs=-1, metavar="NAME | CONFIG [KEY=VALUE]...")
 @click.option("--origins", is_flag=True, help="For a config: say on every line where its value comes from.")
 @click.option("--json", "as_json", is_flag=True, help="For an entry: print a JSON object instead of text.")
 @plugin_option
-def command(kind: str, words: tuple[str, ...], origins: bool, as_json: bool, plugins: tuple[str, ...]) -> None:
+def command(kind: str, overrides: tuple[str, ...], origins: bool, as_json: bool, plugins: tuple[str, ...]) -> None:
     """Show one entry of the zoo, or a config as it resolves.
 
     KIND NAME shows what the entry is, its settings, its paper and what it works with. `config CONFIG` shows every
@@ -32,18 +32,18 @@ def command(kind: str, words: tuple[str, ...], origins: bool, as_json: bool, plu
     if kind == "config":
         if as_json:
             raise click.UsageError("--json is for entries: a config is shown as YAML")
-        show_config(words, origins, plugins)
-    elif len(words) != 1 or origins:
+        show_config(overrides, origins, plugins)
+    elif len(overrides) != 1 or origins:
         raise click.UsageError("write tpzoo show KIND NAME, or tpzoo show config CONFIG [KEY=VALUE]... [--origins]")
     else:
-        show_entry(kind, words[0], as_json, plugins)
+        show_entry(kind, overrides[0], as_json, plugins)
 
 
-def show_config(words: tuple[str, ...], origins: bool, plugins: tuple[str, ...]) -> None:
+def show_config(overrides: tuple[str, ...], origins: bool, plugins: tuple[str, ...]) -> None:
     """Print the resolved config; what was decided for the user goes to the standard error."""
     from tpzoo.config import annotated_yaml, load
 
-    config, settings = split(words, plugins)
+    config, settings = split(overrides, plugins)
     loaded = load(config, settings, plugins=plugins)
     for notice in loaded.notices:
         click.echo(notice, err=True)

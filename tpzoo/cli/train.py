@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 @click.command("train")
-@click.argument("words", nargs=-1, metavar="[CONFIG] [KEY=VALUE]...")
+@click.argument("overrides", nargs=-1, metavar="[CONFIG] [KEY=VALUE]...")
 @click.option("--run-dir", type=click.Path(path_type=Path), help="The run's folder, instead of runs/NAME/TIME-HASH.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with the run in this folder.")
 @click.option("--checkpoint", default="last", metavar="NAME", help="With --resume: from which one, as best or last.")
 @plugin_option
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def command(
-    words: tuple[str, ...],
+    overrides: tuple[str, ...],
     run_dir: Path | None,
     resume: Path | None,
     checkpoint: str,
@@ -37,7 +37,7 @@ def command(
     Ctrl-C and SIGTERM end the run after the step that is under way, with a checkpoint to resume from; a second one
     ends it at once. Exit codes: 0 the run is done, 1 it failed or was interrupted, 2 nothing was run.
     """
-    config, settings = split(words, plugins)
+    config, settings = split(overrides, plugins)
     if resume is not None and (config is not None or run_dir is not None):
         raise click.UsageError("--resume takes that run's config and folder: give neither CONFIG nor --run-dir")
 
@@ -84,7 +84,7 @@ def is_done(folder: Path) -> bool:
 
 def describe(summary: Summary) -> str:
     """One line that says how the run ended."""
-    figure = "" if summary.test_loss is None else f", test loss {summary.test_loss:.4f}"
+    measured = "" if summary.test_loss is None else f", test loss {summary.test_loss:.4f}"
     if summary.test_accuracy is not None:
-        figure = f", test accuracy {100 * summary.test_accuracy:.2f} %"
-    return f"{summary.status}: {summary.epochs} epochs, {summary.steps} steps{figure}, {summary.seconds:.1f} s"
+        measured = f", test accuracy {100 * summary.test_accuracy:.2f} %"
+    return f"{summary.status}: {summary.epochs} epochs, {summary.steps} steps{measured}, {summary.seconds:.1f} s"

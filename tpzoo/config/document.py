@@ -99,7 +99,7 @@ class _Reader:
         for key, value in node.value:
             where = self.locate(key.start_mark)
             if not isinstance(key, yaml.ScalarNode):
-                self.problems.add(where, path, "a key must be a plain word")
+                self.problems.add(where, path, "a key must be plain text")
                 continue
             name = checked(Leaf(key.value, key.value, where), path, self.problems).text
             place = f"{path}.{name}" if path else name

@@ -1,4 +1,4 @@
-"""The layers of a config: the chain of files that extend one another, and the words of the command line."""
+"""The layers of a config: the chain of files that extend one another, and the overrides of the command line."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tpzoo.config.document import read_file
 from tpzoo.config.nodes import Entries, Items, Leaf, Node
+from tpzoo.config.overrides import read_overrides
 from tpzoo.config.problems import COMMAND_LINE, Problems, Where
-from tpzoo.config.words import read_words
 from tpzoo.plugin.discovery import is_file, plugin_key
 
 
@@ -22,13 +22,13 @@ class Layers:
     plugins: dict[str, Where] = field(default_factory=dict)
 
 
-def read_layers(path: Path | None, words: Sequence[str], problems: Problems) -> Layers:
-    """Read the file, the files that it extends, and the words."""
+def read_layers(path: Path | None, overrides: Sequence[str], problems: Problems) -> Layers:
+    """Read the file, the files that it extends, and the overrides."""
     layers = Layers()
     for file, entries in reversed(_chain(path, problems)):
         _take_plugins(entries, file.parent, layers, problems)
         layers.entries.append(entries)
-    command = read_words(words, problems)
+    command = read_overrides(overrides, problems)
     if "extends" in command.items:
         problems.add(command.items.pop("extends").where, "", "only a file can extend another")
     _take_plugins(command, None, layers, problems)

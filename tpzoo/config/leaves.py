@@ -34,7 +34,7 @@ from tpzoo.config.nodes import Entries, Items, Leaf, Node, plain
 from tpzoo.config.problems import Problems
 from tpzoo.errors import PluginError, TpzooError
 from tpzoo.plugin.settings import PerName
-from tpzoo.plugin.suggest import did_you_mean, mend_name
+from tpzoo.plugin.suggest import did_you_mean, name_hint
 
 
 class _Mismatch(Exception):
@@ -106,7 +106,7 @@ def _read_dataclass(settings: type, node: Entries, path: str, problems: Problems
     values: dict[str, Any] = {}
     for key, item in node.items.items():
         if key not in known:
-            problems.add(item.where, f"{path}.{key}", f"unknown key. {mend_name(key, known)}".strip())
+            problems.add(item.where, f"{path}.{key}", f"unknown key. {name_hint(key, known)}".strip())
             continue
         if known[key].kind:
             raise PluginError(

@@ -20,15 +20,15 @@ from tpzoo.plugin.discovery import load_catalogue, plugin_key, with_plugins
 
 def load(
     path: Path | None,
-    words: Sequence[str] = (),
+    overrides: Sequence[str] = (),
     catalogue: Catalogue | None = None,
     plugins: Sequence[str] = (),
 ) -> LoadedConfig:
-    """Load a config from a YAML file and words of the command line.
+    """Load a config from a YAML file and overrides of the command line.
 
     Args:
         path: the file, or None for the defaults.
-        words: ``key=value``, stronger than the file.
+        overrides: ``key=value``, stronger than the file.
         catalogue: where components are looked up; None loads every plugin that is installed. Plugins that the config
             names are added.
         plugins: further plugins, as ``--plugin`` names them: files or modules.
@@ -38,7 +38,7 @@ def load(
         CompatibilityError: the chosen components cannot work together.
     """
     problems = Problems()
-    layers = read_layers(Path(path) if path is not None else None, words, problems)
+    layers = read_layers(Path(path) if path is not None else None, overrides, problems)
     for name in plugins:
         layers.plugins.setdefault(plugin_key(name), Where(COMMAND_LINE, f"--plugin {name}"))
     names = list(layers.plugins)

@@ -15,14 +15,14 @@ class Where:
 
     Attributes:
         source: ``configs/base.yaml:7``, ``command line`` or ``default``.
-        word: on the command line, the whole word.
+        override: on the command line, the whole override.
     """
 
     source: str
-    word: str = ""
+    override: str = ""
 
     def __str__(self) -> str:
-        return f"{self.source}: {self.word}" if self.word else self.source
+        return f"{self.source}: {self.override}" if self.override else self.source
 
 
 DEFAULT = Where("default")
@@ -39,7 +39,7 @@ class Problem:
     @property
     def text(self) -> str:
         """The problem without its place: what it is about, and the message."""
-        subject = self.where.word or self.path
+        subject = self.where.override or self.path
         text = f"{subject}: {self.message}" if subject else self.message
         # A config can hold any character, also those that steer a terminal.
         return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

@@ -33,7 +33,7 @@ IRRELEVANT = (
     ("data", "root"),
     ("data", "download"),
 )
-"""What the hash leaves out: names, places and records of a run, which change no figure beyond rounding."""
+"""What the hash leaves out: names, places and records of a run, which change no number beyond rounding."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from tpzoo.errors import TpzooError, UnknownComponentError
 from tpzoo.plugin.catalogue import Catalogue, Entry, quote
 from tpzoo.plugin.records import Record
 from tpzoo.plugin.settings import Component
-from tpzoo.plugin.suggest import did_you_mean, mend_name
+from tpzoo.plugin.suggest import did_you_mean, name_hint
 
 
 @dataclass
@@ -128,7 +128,7 @@ class Section:
             return f"unknown key. {did_you_mean(key, options)}".strip()
         if not known:
             return f"not an option: {self.owner} has none"
-        return f"not an option of {self.owner}. {mend_name(key, known)}"
+        return f"not an option of {self.owner}. {name_hint(key, known)}"
 
 
 class Slot:
@@ -179,7 +179,7 @@ class Slot:
             try:
                 self._entry = self.context.catalogue.find(self.kind, self.name)
             except UnknownComponentError as error:
-                self.context.problems.add(self.where, self.path, f"{error.what}. {error.mend}".strip())
+                self.context.problems.add(self.where, self.path, f"{error.what}. {error.hint}".strip())
         return self._entry
 
     @property

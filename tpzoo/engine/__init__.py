@@ -1,4 +1,4 @@
-"""The frame: blocks and networks, passes, feedback, learners, rules, random streams and the training step."""
+"""The engine: blocks and networks, passes, feedback, learners, rules, random streams and the training step."""
 
 from tpzoo.engine.activations import Activation, activation
 from tpzoo.engine.block import Activity, Block, ModuleBlock, run_layer
@@ -32,7 +32,7 @@ from tpzoo.engine.learner import Learner, Noise
 from tpzoo.engine.logger import Logger, LogRecord, RunInfo
 from tpzoo.engine.network import Network, Node, Trace
 from tpzoo.engine.objective import Batch, Loss, Output
-from tpzoo.engine.optimise import Group
+from tpzoo.engine.optimise import WeightStepper
 from tpzoo.engine.passes import BACKENDS, Pass
 from tpzoo.engine.probe import Probe, Snapshot, angle
 from tpzoo.engine.rule import Rule
@@ -60,7 +60,6 @@ __all__ = [
     "Feedback",
     "FeedbackMap",
     "FilledDraw",
-    "Group",
     "Iterations",
     "Learner",
     "LogRecord",
@@ -90,6 +89,7 @@ __all__ = [
     "Trace",
     "TwinEnds",
     "TwinLayer",
+    "WeightStepper",
     "activation",
     "angle",
     "connector",

@@ -76,7 +76,7 @@ class SharedModules:
 
 @dataclass(frozen=True)
 class Ends:
-    """What a map form is told about the wire that it will sit on.
+    """What a map form is told about the edge that it will sit on.
 
     Attributes:
         name: the edge's name, which per-edge settings address.
@@ -173,7 +173,7 @@ def source_activation(at: At) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Edge:
-    """A wire from ``source`` to ``target`` with a map on it.
+    """An edge from ``source`` to ``target`` with a map on it.
 
     ``source`` is a node, ``output``, ``error``, ``label``, or ``edge:NAME`` (a chain that starts at the label).
     ``shared`` holds the modules that the maps of the path share, by key.
@@ -325,7 +325,7 @@ def no_twins(layer: nn.Module, shape_in: tuple[int, ...], shape_out: tuple[int, 
 
 
 def connector(network: Network, make: Callable[[Ends], FeedbackMap], make_twin: MakeTwin = no_twins) -> Connect:
-    """``connect(name, source, target) -> Edge``: what a feedback path uses to put maps on its wires."""
+    """``connect(name, source, target) -> Edge``: what a feedback path uses to put maps on its edges."""
     shapes, share = network.shapes, SharedModules()
 
     def connect(name: str, source: str, target: str) -> Edge:

@@ -1,4 +1,4 @@
-"""Pictures as tensors: normalisation, flips and crops, all on the device where the batch lies."""
+"""Images as tensors: normalisation, flips and crops, all on the device where the batch lies."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Normalise(nn.Module):
 
 
 class Augment:
-    """A mirrored and shifted copy of each picture of a training batch ``(batch, channels, height, width)``.
+    """A mirrored and shifted copy of each image of a training batch ``(batch, channels, height, width)``.
 
     Args:
-        flip: mirror each picture left to right with probability 1/2.
-        crop: shift each picture by up to this many pixels in both directions; what comes into view repeats the edge,
+        flip: mirror each image left to right with probability 1/2.
+        crop: shift each image by up to this many pixels in both directions; what comes into view repeats the edge,
             which equals torchvision's ``RandomCrop(size, padding=crop, padding_mode="edge")``.
     """
 
@@ -61,12 +61,12 @@ class Augment:
 
 
 def mirror(x: Tensor, chosen: Tensor) -> Tensor:
-    """Mirror the pictures ``(batch, channels, height, width)`` for which ``chosen`` (batch) is true."""
+    """Mirror the images ``(batch, channels, height, width)`` for which ``chosen`` (batch) is true."""
     return torch.where(chosen.view(-1, 1, 1, 1), x.flip(-1), x)
 
 
 def shift(x: Tensor, offset: Tensor) -> Tensor:
-    """Move the view of each picture by ``offset`` ``(batch, 2)``: rows down, columns right; edges are repeated."""
+    """Move the view of each image by ``offset`` ``(batch, 2)``: rows down, columns right; edges are repeated."""
     batch, _, height, width = x.shape
     rows = (torch.arange(height, device=x.device) + offset[:, :1]).clamp(0, height - 1)  # (batch, height)
     columns = (torch.arange(width, device=x.device) + offset[:, 1:]).clamp(0, width - 1)  # (batch, width)

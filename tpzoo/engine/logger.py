@@ -33,7 +33,7 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class LogRecord:
-    """Figures of one moment.
+    """Metrics of one moment.
 
     Attributes:
         event: ``step`` (means over the epoch so far), ``epoch`` (after an epoch and its evaluation), ``probe``,
@@ -53,7 +53,7 @@ class LogRecord:
 
 
 class Logger:
-    """Where figures go. Every method does nothing here; override what is needed.
+    """Where metrics go. Every method does nothing here; override what is needed.
 
     The runner hands over a record before it saves a checkpoint of the same step, and not again after resuming there.
     """

@@ -24,8 +24,8 @@ class Loss(nn.Module, abc.ABC):
         return torch.func.grad(lambda value: self.per_sample(value, y).sum())(out)
 
     def minimiser(self, out: Tensor, y: Tensor) -> Tensor:
-        """The output that has the least loss, like ``out``; what output strategy ``argmin`` aims at."""
-        raise TypeError(f"{type(self).__name__} has no minimiser to aim at; use output strategy 'gradient'")
+        """The output that has the least loss, like ``out``; what output target ``argmin`` aims at."""
+        raise TypeError(f"{type(self).__name__} has no minimiser to aim at; use output target 'gradient'")
 
     def correct(self, out: Tensor, y: Tensor) -> Tensor | None:
         """Whether every sample is classified correctly, (batch,) of bool; None where there are no classes."""
@@ -48,7 +48,7 @@ class Batch:
         x: inputs, (batch, *input_shape).
         y: labels, (batch, ...).
         loss: the loss.
-        output: the output strategy.
+        output: the output target.
     """
 
     x: Tensor

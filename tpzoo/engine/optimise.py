@@ -10,7 +10,7 @@ from torch import Tensor, nn
 Mean = Callable[[dict[str, Tensor]], dict[str, Tensor]]
 
 
-class Group:
+class WeightStepper:
     """The blocks of a network, or the edges of a feedback path, and the optimiser that steps them.
 
     All members sit in one torch optimiser with a parameter group each. Adam, SGD and their kin keep their state by

@@ -14,7 +14,7 @@ from tpzoo.engine.feedback import Edge, Feedback
 from tpzoo.engine.learner import Learner, Noise
 from tpzoo.engine.network import Network, Trace
 from tpzoo.engine.objective import Batch, Loss, Output
-from tpzoo.engine.optimise import Group
+from tpzoo.engine.optimise import WeightStepper
 from tpzoo.engine.rule import Rule
 
 
@@ -46,8 +46,8 @@ class Engine:
     learner: Learner
     loss: Loss
     output: Output
-    forward: Group
-    backward: Group
+    forward: WeightStepper
+    backward: WeightStepper
     streams: Streams
     iterations: Iterations = Iterations()
     share: Share | None = None
@@ -56,7 +56,7 @@ class Engine:
         self.learner.prepare(self.feedback.edges)
 
     def batch(self, x: Tensor, y: Tensor) -> Batch:
-        """A batch with this engine's loss and output strategy."""
+        """A batch with this engine's loss and output target."""
         return Batch(x, y, self.loss, self.output)
 
     def train_batch(

@@ -1,1 +1,1 @@
-"""The door: what a plugin yields, the hooks it yields it from, and the catalogue that holds it."""
+"""What others write against: what a plugin yields, the hooks it yields it from, and the catalogue that holds it."""

@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 
 from tpzoo.errors import PluginError, TpzooError, UnknownComponentError
 from tpzoo.plugin.records import KINDS, Record, Twin
-from tpzoo.plugin.suggest import mend_name
+from tpzoo.plugin.suggest import name_hint
 from tpzoo.plugin.twins import nearest_twins
 
 R = TypeVar("R", bound=Record)
@@ -96,7 +96,7 @@ class Catalogue:
             UnknownComponentError: there is no such kind.
         """
         if kind is not None and kind not in KINDS:
-            raise UnknownComponentError(f"unknown kind '{kind}'", mend_name(kind, KINDS))
+            raise UnknownComponentError(f"unknown kind '{kind}'", name_hint(kind, KINDS))
         order = list(KINDS)
         found = (entry for entry in self._of(kind) if _matches(entry, pattern))
         return sorted(found, key=lambda entry: (order.index(entry.record.kind), entry.record.name, entry.distribution))
@@ -114,7 +114,7 @@ class Catalogue:
         """
         found = [entry for entry in self._of(kind) if entry.record.name == name] or self._qualified(kind, name)
         if not found:
-            raise UnknownComponentError(f"unknown {kind} '{name}'", self._mend(kind, name))
+            raise UnknownComponentError(f"unknown {kind} '{name}'", self._hint(kind, name))
         if len(found) > 1:
             raise UnknownComponentError(*_conflict(kind, name, found))
         return found[0]
@@ -154,8 +154,8 @@ class Catalogue:
             if entry.record.name == rest and normal_name(entry.distribution) == normal_name(distribution)
         ]
 
-    def _mend(self, kind: str, name: str) -> str:
-        parts = [mend_name(name, self.names(kind))]
+    def _hint(self, kind: str, name: str) -> str:
+        parts = [name_hint(name, self.names(kind))]
         parts += [f"Not loaded: {quote(plugin.error)}." for plugin in self.failures if plugin.error]
         parts += [f"Plugin '{plugin.key}' is blocked by TPZOO_BLOCK." for plugin in self.plugins if plugin.blocked]
         return " ".join(part for part in parts if part)
@@ -163,7 +163,7 @@ class Catalogue:
 
 def quote(error: TpzooError) -> str:
     """An error on one line."""
-    return f"{error.what} ({error.mend})" if error.mend else error.what
+    return f"{error.what} ({error.hint})" if error.hint else error.what
 
 
 def normal_name(distribution: str) -> str:

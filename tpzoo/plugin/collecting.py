@@ -16,7 +16,7 @@ from tpzoo.errors import PluginError, TpzooError
 from tpzoo.plugin import hookspecs
 from tpzoo.plugin.hookspecs import HOOKS, PROJECT
 from tpzoo.plugin.records import Record
-from tpzoo.plugin.suggest import mend_name
+from tpzoo.plugin.suggest import name_hint
 from tpzoo.plugin.validation import complaint_about
 
 MARK = f"{PROJECT}_impl"
@@ -71,7 +71,7 @@ def _functions(plugin: object) -> Iterator[tuple[str, Any]]:
 
 def _check_hook(name: str, function: Any, key: str) -> None:
     if name not in HOOKS:
-        raise PluginError(f"plugin '{key}' implements '{name}', which is not a hook", mend_name(name, HOOKS))
+        raise PluginError(f"plugin '{key}' implements '{name}', which is not a hook", name_hint(name, HOOKS))
     if not hasattr(function, MARK):
         raise PluginError(f"plugin '{key}': {name} is not marked", "write @hookimpl above it")
     options = getattr(function, MARK)
@@ -95,7 +95,7 @@ def _records(function: Any, hook: str, key: str) -> list[Record]:
         result = function()
         items = list(result) if isinstance(result, Iterable) and not isinstance(result, str | dict) else None
     except TpzooError as error:
-        raise PluginError(f"plugin '{key}': {hook} failed: {error.what}", error.mend) from error
+        raise PluginError(f"plugin '{key}': {hook} failed: {error.what}", error.hint) from error
     except (Exception, SystemExit) as error:
         raise PluginError(f"plugin '{key}': {hook} raised {type(error).__name__}: {_first_line(error)}") from error
     if items is None:
@@ -121,8 +121,8 @@ def _check_record(item: object, hook: str, key: str) -> None:
         )
     complaint = complaint_about(item)
     if complaint:
-        what, mend = complaint
-        raise PluginError(f"plugin '{key}': {hook}: {item.kind} '{item.name}' {what}", mend)
+        what, hint = complaint
+        raise PluginError(f"plugin '{key}': {hook}: {item.kind} '{item.name}' {what}", hint)
 
 
 def _check_twice(records: list[Record], key: str) -> None:

@@ -31,17 +31,17 @@ from tpzoo.plugin.files import load_file
 GROUP = "tpzoo"
 
 BUILTINS: tuple[str, ...] = (
-    "tpzoo.zoo.architectures.cards",
-    "tpzoo.zoo.feedback.cards",
-    "tpzoo.zoo.twins.cards",
-    "tpzoo.zoo.learners.cards",
-    "tpzoo.zoo.rules.cards",
-    "tpzoo.zoo.outputs.cards",
-    "tpzoo.zoo.losses.cards",
-    "tpzoo.zoo.datasets.cards",
-    "tpzoo.zoo.probes.cards",
-    "tpzoo.zoo.loggers.cards",
-    "tpzoo.runner.cards",
+    "tpzoo.zoo.architectures.plugin",
+    "tpzoo.zoo.feedback.plugin",
+    "tpzoo.zoo.twins.plugin",
+    "tpzoo.zoo.learners.plugin",
+    "tpzoo.zoo.rules.plugin",
+    "tpzoo.zoo.outputs.plugin",
+    "tpzoo.zoo.losses.plugin",
+    "tpzoo.zoo.datasets.plugin",
+    "tpzoo.zoo.probes.plugin",
+    "tpzoo.zoo.loggers.plugin",
+    "tpzoo.runner.plugin",
     "tpzoo.recipes",
 )
 """The modules that tpzoo itself registers, through the same hooks as any plugin."""

@@ -46,7 +46,7 @@ def tpzoo_architectures() -> Iterable[records.Architecture]:
 
 @hookspec
 def tpzoo_feedback_paths() -> Iterable[records.FeedbackPath]:
-    """Yield feedback paths: which wires carry information down.
+    """Yield feedback paths: which edges carry information down.
 
     ::
 
@@ -56,7 +56,7 @@ def tpzoo_feedback_paths() -> Iterable[records.FeedbackPath]:
 
         @dataclass(frozen=True)
         class SkipSettings:
-            map: Component = component("map", "linear", help="what sits on every wire")
+            map: Component = component("map", "linear", help="what sits on every edge")
 
         @hookimpl
         def tpzoo_feedback_paths():
@@ -72,7 +72,7 @@ def tpzoo_feedback_paths() -> Iterable[records.FeedbackPath]:
 
 @hookspec
 def tpzoo_feedback_maps() -> Iterable[records.MapForm]:
-    """Yield map forms: what can sit on a wire.
+    """Yield map forms: what can sit on an edge.
 
     ::
 
@@ -146,14 +146,14 @@ def tpzoo_learners() -> Iterable[records.FeedbackLearner]:
 
 
 @hookspec
-def tpzoo_outputs() -> Iterable[records.OutputStrategy]:
-    """Yield output strategies: how the loss becomes the displacement of the output.
+def tpzoo_outputs() -> Iterable[records.OutputTarget]:
+    """Yield output targets: how the loss becomes the displacement of the output.
 
     ::
 
         from dataclasses import dataclass
 
-        from tpzoo import OutputStrategy, hookimpl, setting
+        from tpzoo import OutputTarget, hookimpl, setting
 
         @dataclass(frozen=True)
         class SignSettings:
@@ -161,7 +161,7 @@ def tpzoo_outputs() -> Iterable[records.OutputStrategy]:
 
         @hookimpl
         def tpzoo_outputs():
-            yield OutputStrategy(
+            yield OutputTarget(
                 name="sign",
                 summary="a step of fixed length against the sign of the gradient",
                 config=SignSettings,
@@ -263,7 +263,7 @@ def tpzoo_probes() -> Iterable[records.MetricProbe]:
 
 @hookspec
 def tpzoo_loggers() -> Iterable[records.RunLogger]:
-    """Yield loggers: where the figures of a run go.
+    """Yield loggers: where the metrics of a run go.
 
     ::
 
@@ -360,7 +360,7 @@ HOOKS: dict[str, type[records.Record]] = {
     "tpzoo_feedback_maps": records.MapForm,
     "tpzoo_twins": records.Twin,
     "tpzoo_learners": records.FeedbackLearner,
-    "tpzoo_outputs": records.OutputStrategy,
+    "tpzoo_outputs": records.OutputTarget,
     "tpzoo_losses": records.LossFunction,
     "tpzoo_target_rules": records.TargetRule,
     "tpzoo_datasets": records.DataSet,

@@ -77,25 +77,25 @@ def imported(given: Any) -> Any:
 class Architecture(Record):
     """What maps the input to the output. ``build(settings, spec: DataSpec) -> Network``.
 
-    The conformance kit gives one that requires ``images`` square pictures of ``smallest_picture`` pixels a side.
+    The conformance kit gives one that requires ``images`` square ones of ``smallest_image`` pixels a side.
     """
 
     kind: ClassVar[str] = "architecture"
-    smallest_picture: int = 16
+    smallest_image: int = 16
 
 
 class FeedbackPath(Record):
-    """Which wires carry information down. ``build(settings, network, connect: Connect) -> Feedback``.
+    """Which edges carry information down. ``build(settings, network, connect: Connect) -> Feedback``.
 
     ``connect(name, source, target) -> Edge`` puts the map form that the config selects for the path's ``map`` setting
-    on a wire.
+    on an edge.
     """
 
     kind = "feedback"
 
 
 class MapForm(Record):
-    """What sits on a wire. ``build(settings, ends: Ends) -> FeedbackMap``."""
+    """What sits on an edge. ``build(settings, ends: Ends) -> FeedbackMap``."""
 
     kind = "map"
 
@@ -124,7 +124,7 @@ class FeedbackLearner(Record):
     kind = "learner"
 
 
-class OutputStrategy(Record):
+class OutputTarget(Record):
     """How the loss becomes the displacement of the output. ``build(settings) -> Output``."""
 
     kind = "output"
@@ -141,7 +141,7 @@ class TargetRule(Record):
     """How the output displacement becomes updates. ``build(settings) -> Rule``.
 
     ``uses_feedback`` is False for a rule that needs no feedback path (bp): the config then selects ``none``.
-    ``uses_output`` is False for one that ignores the output strategy: ``divide_by_step_size`` then divides nothing.
+    ``uses_output`` is False for one that ignores the output target: ``divide_by_step_size`` then divides nothing.
     """
 
     kind: ClassVar[str] = "rule"
@@ -183,7 +183,7 @@ class MetricProbe(Record):
 
 
 class RunLogger(Record):
-    """Where the figures of a run go. ``build(settings, folder: Path | None) -> Logger``."""
+    """Where the metrics of a run go. ``build(settings, folder: Path | None) -> Logger``."""
 
     kind = "logger"
 
@@ -252,7 +252,7 @@ KINDS: dict[str, type[Record]] = {
         MapForm,
         Twin,
         FeedbackLearner,
-        OutputStrategy,
+        OutputTarget,
         LossFunction,
         TargetRule,
         DataSet,

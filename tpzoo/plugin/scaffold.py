@@ -14,11 +14,11 @@ from pathlib import Path
 import tpzoo
 from tpzoo.errors import PluginError
 from tpzoo.plugin.catalogue import Catalogue
-from tpzoo.plugin.suggest import mend_name
+from tpzoo.plugin.suggest import name_hint
 
 TEMPLATES = Path(tpzoo.__file__).parent / "templates"
 
-WORDS = {
+SELECTIONS = {
     "architecture": "architecture=my_entry",
     "feedback": "feedback=my_entry",
     "map": "feedback.map=my_entry",
@@ -31,7 +31,7 @@ WORDS = {
     "logger": "loggers.my_entry={}",
     "recipe": "",
 }
-"""The kinds that can be written, and the word of a config that selects the new entry."""
+"""The kinds that can be written, and the part of a config that selects the new entry."""
 
 _DISTRIBUTION = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 
@@ -65,12 +65,12 @@ class Names:
         return text
 
     def _placeholders(self) -> dict[str, str]:
-        word, module = WORDS[self.kind], "recipe.yaml" if self.kind == "recipe" else f"{self.kind}.py"
-        run = f"src/{self.package}/recipe.yaml" if self.kind == "recipe" else word
+        selection, module = SELECTIONS[self.kind], "recipe.yaml" if self.kind == "recipe" else f"{self.kind}.py"
+        run = f"src/{self.package}/recipe.yaml" if self.kind == "recipe" else selection
         return {
             "MY_COMMAND": f"tpzoo train {run}",
             "MY_KIND": self.kind,
-            "MY_WORD": word,
+            "MY_SELECTION": selection,
             "my_module.py": module,
             f"tpzoo.templates.{self.kind}": self.package,
             "my-distribution": self.distribution,
@@ -85,7 +85,7 @@ def write_distribution(name: str, kind: str, folder: Path, catalogue: Catalogue)
 
     Args:
         name: of the distribution, such as ``tpzoo-wiggle``; its entry is called ``wiggle``.
-        kind: one of :data:`WORDS`.
+        kind: one of :data:`SELECTIONS`.
         catalogue: what there is already; the new entry must have a name of its own.
 
     Raises:
@@ -119,11 +119,11 @@ def _place(name: str, names: Names) -> str:
 
 
 def _checked(name: str, kind: str, catalogue: Catalogue) -> Names:
-    if kind not in WORDS:
-        raise PluginError(f"a plugin of kind '{kind}' cannot be written", mend_name(kind, WORDS))
+    if kind not in SELECTIONS:
+        raise PluginError(f"a plugin of kind '{kind}' cannot be written", name_hint(kind, SELECTIONS))
     if not _DISTRIBUTION.fullmatch(name):
-        mend = "use small letters and digits, with single hyphens between words, as in tpzoo-wiggle"
-        raise PluginError(f"'{name}' cannot name a distribution", mend)
+        hint = "use small letters and digits, with single hyphens between them, as in tpzoo-wiggle"
+        raise PluginError(f"'{name}' cannot name a distribution", hint)
     names = Names(name, kind)
     problem = _taken(names, catalogue)
     if problem:

@@ -13,7 +13,7 @@ def did_you_mean(word: str, options: Iterable[str]) -> str:
     return f"Did you mean '{near[0]}'?" if near else ""
 
 
-def mend_name(word: str, options: Iterable[str], limit: int = 12) -> str:
+def name_hint(word: str, options: Iterable[str], limit: int = 12) -> str:
     """Return :func:`did_you_mean`, or else what there is to choose from."""
     known = sorted(set(options))
     near = did_you_mean(word, known)

@@ -1,6 +1,6 @@
 """What a record must satisfy before the catalogue takes it.
 
-Every function returns a complaint as ``(what, mend)``, or None; the caller adds the plugin and the hook.
+Every function returns a complaint as ``(what, hint)``, or None; the caller adds the plugin and the hook.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tpzoo.plugin.records import KINDS, Paper, Recipe, Record, Twin
-from tpzoo.plugin.suggest import mend_name
+from tpzoo.plugin.suggest import name_hint
 
 Complaint = tuple[str, str]
 
@@ -157,7 +157,7 @@ def _components(record: Record, config: Any) -> Complaint | None:
     for field in dataclasses.fields(config):
         kind = field.metadata.get("component") or field.metadata.get("components")
         if kind and kind not in KINDS:
-            return f"has the setting '{field.name}' of the unknown kind '{kind}'", mend_name(kind, KINDS)
+            return f"has the setting '{field.name}' of the unknown kind '{kind}'", name_hint(kind, KINDS)
     return None
 
 
@@ -175,7 +175,7 @@ def _smallest(record: Record) -> Complaint | None:
     known = {field.name for field in dataclasses.fields(config)} if config else set()
     for key in record.smallest:
         if key not in known:
-            return f"has smallest={{{key!r}: ...}}, which is not one of its settings", mend_name(str(key), known)
+            return f"has smallest={{{key!r}: ...}}, which is not one of its settings", name_hint(str(key), known)
     return None
 
 

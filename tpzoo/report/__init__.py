@@ -1,1 +1,1 @@
-"""Run folders in; pictures, tables and pages out. Reads files only and loads no torch."""
+"""Run folders in; figures, tables and pages out. Reads files only and loads no torch."""

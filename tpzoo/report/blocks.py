@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tpzoo.report import last_epoch
-from tpzoo.report.document import Cell, Picture, Section, Table
+from tpzoo.report.document import Cell, ReportFigure, Section, Table
 from tpzoo.report.methods import Method
 from tpzoo.report.metrics import Series
 from tpzoo.report.plotting import MOST_COLUMNS, draw_curve, legend, logarithmic, panels
@@ -216,7 +216,7 @@ def _add(made: Section, measure: Measure, methods: Sequence[Method]) -> None:
         made.left_out.append(f"figure of {measure.title}: {why}; see tables/{name}.csv")
         return
     caption = f"{measure.title}, over the training steps."
-    made.pictures.append(Picture(name, caption, lambda: draw(measure, drawn, methods)))
+    made.figures.append(ReportFigure(name, caption, lambda: draw(measure, drawn, methods)))
 
 
 COLUMNS = ("block", "method", "step", "rolling_mean", "rolling_sd", "n")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Cell = str | int | float | None
 
-DASH = "–"  # noqa: RUF001  (what stands for a figure that does not exist)
+DASH = "–"  # noqa: RUF001  (what stands for a number that does not exist)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Picture:
+class ReportFigure:
     """A figure: a file of ``figures/`` for every format.
 
     Attributes:
@@ -64,14 +64,14 @@ class Section:
     title: str
     text: list[str] = field(default_factory=list)
     grids: list[Grid] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
+    figures: list[ReportFigure] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to show."""
-        return not (self.grids or self.pictures or self.tables)
+        return not (self.grids or self.figures or self.tables)
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,10 @@ class Report:
 
 
 def fixed(value: float | None, digits: int = 2) -> str:
-    """A figure with so many decimals; a dash for none."""
+    """A number with so many decimals; a dash for none."""
     return DASH if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
 
 
 def short(value: float | None, digits: int = 4) -> str:
-    """A figure with so many significant digits; a dash for none."""
+    """A number with so many significant digits; a dash for none."""
     return DASH if value is None or not math.isfinite(value) else f"{value:.{digits}g}"

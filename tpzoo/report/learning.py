@@ -1,20 +1,30 @@
-"""Learning curves: validation and test errors and the training loss over the epochs."""
+"""Learning curves: of methods, as a section of a report, and of one run, as a file of its own.
+
+python -m tpzoo.report.learning RUN_FOLDER figure.png
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tpzoo.report.document import Cell, Picture, Section, Table
+from tpzoo.errors import DataError, TpzooError
+from tpzoo.report.document import Cell, ReportFigure, Section, Table
 from tpzoo.report.methods import Method
+from tpzoo.report.metrics import Series, read_metrics
 from tpzoo.report.plotting import draw_curve, legend, logarithmic, panels
 from tpzoo.report.results import errors, is_regression, values
 from tpzoo.report.runs import Run
 from tpzoo.report.statistics import Curve, curve
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+ANGLE = "bp_angle/"
+USAGE = "python -m tpzoo.report.learning RUN_FOLDER figure.png"
 MEASURES = {
     "validation error (%)": ("valid_accuracy", False),
     "test error (%)": ("test_accuracy", False),
@@ -22,7 +32,7 @@ MEASURES = {
     "test loss": ("test_loss", True),
     "train loss": ("train_loss", None),
 }
-"""By title: the figure, and whether it is for regressions; None: for all."""
+"""By title: the metric, and whether it is for regressions; None: for all."""
 
 
 def section(methods: Sequence[Method]) -> Section:
@@ -34,13 +44,13 @@ def section(methods: Sequence[Method]) -> Section:
         if lines:
             found[title] = lines
     if not found:
-        left_out.append("learning curves: no run has figures of an epoch")
+        left_out.append("learning curves: no run has metrics of an epoch")
     elif not any(title.startswith("validation") for title in found):
         left_out.append("validation curves: no run has validation data")
-    pictures = [Picture("learning_curves", "Means over the seeds; the bands are one standard deviation.",
+    figures = [ReportFigure("learning_curves", "Means over the seeds; the bands are one standard deviation.",
                         lambda: draw(found))] if found else []  # fmt: skip
     tables = [Table("learning_curves", "one row for a measure, method and epoch", COLUMNS, list(_rows(found)))]
-    return Section("Learning curves", pictures=pictures, tables=tables if found else [], left_out=left_out)
+    return Section("Learning curves", figures=figures, tables=tables if found else [], left_out=left_out)
 
 
 COLUMNS = ("measure", "method", "epoch", "mean", "sd", "n")
@@ -78,3 +88,73 @@ def _rows(found: Mapping[str, Sequence[tuple[Method, Curve]]]) -> Iterator[list[
         for method, line in lines:
             for i, epoch in enumerate(line.x.tolist()):
                 yield [title, method.label, epoch, float(line.mean[i]), float(line.sd[i]), int(line.n[i])]
+
+
+def draw_run(run: Path, out: Path) -> Path:
+    """Draw one run, that in folder ``run``: its learning curve, and the angles of ``bp_angle`` if it has them.
+
+    The file is ``out``; its ending decides the format (png, svg, pdf).
+
+    Raises:
+        DataError: the run has no metrics, or matplotlib knows no such format.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")  # no window is wanted, and none may be there
+    from matplotlib import pyplot
+
+    epochs, probes = read_metrics(run, "epoch"), read_metrics(run, "probe")
+    angles = {name.removeprefix(ANGLE): series for name, series in probes.items() if name.startswith(ANGLE)}
+    figure, axes = pyplot.subplots(1, 2 if angles else 1, figsize=(10 if angles else 5, 4), squeeze=False)
+    try:
+        draw_learning_curve(axes[0][0], epochs)
+        if angles:
+            draw_angles(axes[0][1], angles)
+        figure.tight_layout()
+        figure.savefig(out, dpi=120)
+    except ValueError as error:
+        raise DataError(f"{out} cannot be drawn: {error}", "let its name end in .png, .svg or .pdf") from error
+    finally:
+        pyplot.close(figure)
+    return out
+
+
+def draw_learning_curve(axes: Axes, series: Mapping[str, Series]) -> None:
+    """Accuracies in per cent over the epochs; losses where there are no accuracies."""
+    accuracies = {name: each for name, each in series.items() if name.endswith("accuracy")}
+    chosen = accuracies or {name: each for name, each in series.items() if name.endswith("loss")}
+    for name, each in chosen.items():
+        scale = 100 if accuracies else 1
+        label = name.replace("_accuracy", "").replace("_", " ")
+        axes.plot(each.epochs, [scale * value for value in each.values], marker=".", label=label)
+    axes.set(xlabel="epoch", ylabel="accuracy (%)" if accuracies else "loss", title="learning curve")
+    axes.grid(alpha=0.3)
+    if chosen:
+        axes.legend()
+
+
+def draw_angles(axes: Axes, series: Mapping[str, Series]) -> None:
+    """Degrees by block over the training steps; 90 is no agreement at all."""
+    for name, each in series.items():
+        axes.plot(each.steps, each.values, label=name)
+    axes.axhline(90, color="grey", linestyle=":", linewidth=1, label="no agreement")
+    axes.set(xlabel="step", ylabel="degrees", title="angle of each block's update to backprop", ylim=(-3, None))
+    axes.grid(alpha=0.3)
+    axes.legend()
+
+
+def main(arguments: list[str]) -> int:
+    """The command line of this module; returns its exit code."""
+    if len(arguments) != 2:
+        print(USAGE, file=sys.stderr)
+        return 2
+    try:
+        print(f"learning curve and angles: {draw_run(Path(arguments[0]), Path(arguments[1]))}")
+    except TpzooError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -33,9 +33,9 @@ def _section(section: Section, figure_format: str) -> Iterator[str]:
         if grid.caption:
             yield f"{escape(grid.caption)}\n"
         yield _grid(grid) + "\n"
-    for picture in section.pictures:
-        yield f"![{escape(picture.name)}](figures/{picture.name}.{figure_format})\n"
-        yield f"{escape(picture.caption)}\n"
+    for figure in section.figures:
+        yield f"![{escape(figure.name)}](figures/{figure.name}.{figure_format})\n"
+        yield f"{escape(figure.caption)}\n"
     if section.tables:
         yield (
             "\n".join(f"- [tables/{t.name}.csv](tables/{t.name}.csv): {escape(t.caption)}" for t in section.tables)

@@ -15,7 +15,7 @@ COLUMNS = ("event", "epoch", "step", "name", "value", "seconds")
 
 @dataclass(frozen=True)
 class Series:
-    """One figure over the run: the epoch and step of each value, the values, and the seconds since the run began."""
+    """One metric over the run: the epoch and step of each value, the values, and the seconds since the run began."""
 
     epochs: list[int]
     steps: list[int]
@@ -37,7 +37,7 @@ class Metrics:
 
 
 def read_metrics(run: Path, event: str | None = None) -> dict[str, Series]:
-    """Every figure of a run by name, in the order of the file; only those of one ``event`` if it is given.
+    """Every metric of a run by name, in the order of the file; only those of one ``event`` if it is given.
 
     Raises:
         DataError: the run has no metrics, or the file is not one of tpzoo's.
@@ -55,7 +55,7 @@ def read_metrics(run: Path, event: str | None = None) -> dict[str, Series]:
 
 
 def read_events(run: Path, events: tuple[str, ...] | None = None) -> Metrics:
-    """Every figure of a run by event and name; only those of ``events`` if they are given.
+    """Every metric of a run by event and name; only those of ``events`` if they are given.
 
     Raises:
         DataError: the run has no metrics, or the file is not one of tpzoo's.

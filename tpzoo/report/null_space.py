@@ -9,7 +9,7 @@ import numpy as np
 
 from tpzoo.report import last_epoch
 from tpzoo.report.blocks import by_block, in_order, measures_of
-from tpzoo.report.document import Cell, Picture, Section, Table
+from tpzoo.report.document import Cell, ReportFigure, Section, Table
 from tpzoo.report.methods import Method
 from tpzoo.report.plotting import MOST_COLUMNS, PANEL, colour, hatch, legend, panels, plain
 from tpzoo.report.statistics import Moments, moments
@@ -50,8 +50,8 @@ def section(methods: Sequence[Method]) -> Section:
         return made
     made.tables.insert(0, Table("null_space_ratio", "one row for a block and method", COLUMNS, rows))
     caption = "Share of each update that lies in the null space of the output's Jacobian: mean and standard deviation"
-    made.pictures.append(
-        Picture("null_space_ratio", f"{caption} over all logged steps and seeds.", lambda: draw(titles, methods))
+    made.figures.append(
+        ReportFigure("null_space_ratio", f"{caption} over all logged steps and seeds.", lambda: draw(titles, methods))
     )
     return made
 

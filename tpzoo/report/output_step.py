@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tpzoo.report.blocks import split
-from tpzoo.report.document import Cell, Grid, Picture, Section, Table, fixed
+from tpzoo.report.document import Cell, Grid, ReportFigure, Section, Table, fixed
 from tpzoo.report.methods import Method
 from tpzoo.report.output_space import Step, draw
 from tpzoo.report.runs import Run, natural
@@ -106,7 +106,7 @@ def _add_picture(made: Section, steps: Sequence[Step]) -> None:
     most = sorted(sorted(places, key=_order), key=lambda place: -places[place])[:MOST_DRAWN]
     drawn = {place: [step for step in chosen if step.place == place] for place in sorted(most, key=_order)}
     drawn = _alike(drawn, made.left_out)
-    made.pictures.append(Picture("output_step", _caption(drawn, len(places)), lambda: draw(drawn)))
+    made.figures.append(ReportFigure("output_step", _caption(drawn, len(places)), lambda: draw(drawn)))
 
 
 def _one_run_each(steps: Sequence[Step]) -> list[Step]:

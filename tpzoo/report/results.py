@@ -20,12 +20,12 @@ from tpzoo.report.runs import Run
 from tpzoo.report.statistics import Moments, moments
 
 ACCURACY, LOSS = "best validation accuracy", "lowest validation loss"
-LAST, ODD = "last epoch: no validation data", "last epoch: no validation figure is a number"
+LAST, ODD = "last epoch: no validation data", "last epoch: no validation metric is a number"
 NONE = "no epoch completed"
 
 MEANINGS = {
     LAST: "Without validation data, so that the last epoch stands for the best",
-    ODD: "Without a validation figure that is a number, so that the last epoch stands for the best",
+    ODD: "Without a validation metric that is a number, so that the last epoch stands for the best",
     NONE: "Without a completed epoch",
 }
 """What is said of the methods with a run whose epoch no validation data chose."""
@@ -33,7 +33,7 @@ MEANINGS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run reached; None where it has no such figure.
+    """What a run reached; None where it has no such metric.
 
     Attributes:
         chosen_by: what chose the epoch.
@@ -71,7 +71,7 @@ def outcome(run: Run) -> Outcome:
 
 
 def values(run: Run, name: str) -> dict[int, float]:
-    """The finite values of a figure by epoch."""
+    """The finite values of a metric by epoch."""
     series = run.epochs.get(name, Series([], [], []))
     pairs = zip(series.epochs, series.values, strict=True)
     return {epoch: value for epoch, value in pairs if math.isfinite(value)}
@@ -128,12 +128,12 @@ class Result:
         return median(found) if found else None
 
     def over_seeds(self, name: str) -> Moments:
-        """The moments of a figure of :class:`Outcome`, over the runs that count."""
+        """The moments of a metric of :class:`Outcome`, over the runs that count."""
         return moments(getattr(each, name) for each in self.counted)
 
     @property
     def seeds(self) -> str:
-        """How many runs the test figure is a mean of: ``3``, ``2 of 4``, or ``1 of 2, none done``."""
+        """How many runs the test metric is a mean of: ``3``, ``2 of 4``, or ``1 of 2, none done``."""
         n, runs = self.over_seeds("test").n, len(self.method.runs)
         return (str(n) if n == runs else f"{n} of {runs}") + ("" if self.method.is_done else ", none done")
 
@@ -165,7 +165,7 @@ def _text(results: Sequence[Result]) -> Iterable[str]:
 def _unfinished(method: Method) -> str:
     named = ", ".join(f"{run.folder} ({run.status}, {_progress(run)})" for run in method.unfinished)
     if method.is_done:
-        return f"Not done, and in no figure of {method.label}: {named}."
+        return f"Not done, and in no number of {method.label}: {named}."
     count, furthest = len(method.counted), _progress(method.counted[0])
     return (
         f"No run of {method.label} is done; its figures are of the"

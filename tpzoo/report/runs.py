@@ -142,7 +142,7 @@ def _read(folder: Path) -> tuple[Run, list[str]]:
         raise DataError(f"{folder}: {error.strerror} ({error.filename})") from error
     epochs, probes = metrics.events.get("epoch", {}), metrics.events.get("probe", {})
     if not epochs and not probes:
-        raise DataError(f"{folder / 'metrics.csv'} holds no figure of an epoch or a probe")
+        raise DataError(f"{folder / 'metrics.csv'} holds no metric of an epoch or a probe")
     blocks = _json(folder / "environment.json").get("blocks", [])
     status = str(_json(folder / "status.json").get("status", "unknown"))
     known = isinstance(blocks, list) and all(isinstance(block, str) for block in blocks)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tpzoo.errors import DataError
 from tpzoo.report import blocks, damping, learning, null_space, output_step, results
-from tpzoo.report.document import Picture, Report, Section, Table
+from tpzoo.report.document import Report, ReportFigure, Section, Table
 from tpzoo.report.markdown import markdown
 from tpzoo.report.methods import Method, make_methods
 from tpzoo.report.page import page
@@ -115,12 +115,12 @@ def _count(number: int, what: str) -> str:
 
 def _named(sections: Iterable[Section]) -> list[Section]:
     """The sections with names of files that are safe and unique; a plugin's probe may be called anything."""
-    pictures: set[str] = set()
+    figures: set[str] = set()
     tables: set[str] = set()
     return [
         replace(
             section,
-            pictures=[replace(each, name=_safe(each.name, pictures)) for each in section.pictures],
+            figures=[replace(each, name=_safe(each.name, figures)) for each in section.figures],
             tables=[replace(each, name=_safe(each.name, tables)) for each in section.tables],
         )
         for section in sections
@@ -140,18 +140,18 @@ def _safe(name: str, taken: set[str]) -> str:
 def _draw(sections: Iterable[Section], out: Path, formats: Sequence[str]) -> dict[str, dict[str, bytes]]:
     images = {}
     with style():
-        for picture in (each for section in sections for each in section.pictures):
-            images[picture.name] = _draw_one(picture, formats)
-            for ending, content in images[picture.name].items():
-                _write(out / "figures" / f"{picture.name}.{ending}", content)
+        for figure in (each for section in sections for each in section.figures):
+            images[figure.name] = _draw_one(figure, formats)
+            for ending, content in images[figure.name].items():
+                _write(out / "figures" / f"{figure.name}.{ending}", content)
     return images
 
 
-def _draw_one(picture: Picture, formats: Sequence[str]) -> dict[str, bytes]:
-    figure, drawn = picture.draw(), {}
+def _draw_one(figure: ReportFigure, formats: Sequence[str]) -> dict[str, bytes]:
+    drawing, drawn = figure.draw(), {}
     for ending in formats:
         file = io.BytesIO()
-        figure.savefig(file, format=ending, dpi=DPI, metadata={"Date": None} if ending == "svg" else None)
+        drawing.savefig(file, format=ending, dpi=DPI, metadata={"Date": None} if ending == "svg" else None)
         drawn[ending] = file.getvalue()
     return drawn
 

@@ -17,7 +17,7 @@ from tpzoo.engine.draw import Streams, stream_seed
 from tpzoo.engine.feedback import Feedback, connector
 from tpzoo.engine.learner import Learner
 from tpzoo.engine.network import Network
-from tpzoo.engine.optimise import Group
+from tpzoo.engine.optimise import WeightStepper
 from tpzoo.engine.probe import Probe
 from tpzoo.engine.rule import Rule
 from tpzoo.engine.step import Engine, Iterations
@@ -117,12 +117,12 @@ def _full_name(chosen: Component) -> str:
 
 
 def build_feedback(make: Maker, chosen: Component, network: Network) -> Feedback:
-    """The feedback path, with the map form of its settings on every wire."""
+    """The feedback path, with the map form of its settings on every edge."""
     chosen_map = getattr(chosen.settings, "map", None)
 
     def make_map(ends: Any) -> Any:
         if chosen_map is None:
-            raise TypeError(f"feedback path '{chosen.name}' connects wires but has no setting 'map'")
+            raise TypeError(f"feedback path '{chosen.name}' connects edges but has no setting 'map'")
         return make("map", _without_lists(chosen_map), ends)
 
     feedback: Feedback = make("feedback", chosen, network, connector(network, make_map, make.twin))
@@ -179,7 +179,7 @@ def with_rate_used(optimizer: Component, output: Component) -> Component:
     """``optimizer`` with lr / step_size as its rate where its settings ask for that (Meulemans et al. 2020).
 
     Raises:
-        SettingError: the output strategy has no step size.
+        SettingError: the output target has no step size.
     """
     settings = optimizer.settings
     if not getattr(settings, "divide_by_step_size", False):
@@ -204,13 +204,13 @@ def _stepper(
 ) -> Stepper:
     """``names`` are what the settings may differ by: the members, or for a mirrored optimiser the blocks."""
     if not members:  # a path without edges: settings by edge, left over from another path, have no meaning
-        return Stepper(Group({}, None), None)
+        return Stepper(WeightStepper({}, None), None)
     make = Maker(catalogue, names, names)
     settings = make.resolve(chosen.settings, chosen.name)
     groups = parameter_groups(settings, members, names)
     optimizer = make("optimizer", chosen, groups) if groups and learns else None
     schedule = make("schedule", settings.schedule, optimizer, epochs) if optimizer else None
-    return Stepper(Group(members, optimizer, settings.clip), schedule)
+    return Stepper(WeightStepper(members, optimizer, settings.clip), schedule)
 
 
 def _iterations(chosen: PerName[int], edges: Sequence[str]) -> Iterations:

@@ -67,8 +67,8 @@ class Checkpoints:
             for part in self.folder.glob(".*.part"):
                 shutil.rmtree(part, ignore_errors=True)
             what = f"a checkpoint cannot be written to {self.folder}: {error.strerror or error}"
-            mend = f"earlier ones are intact: make room, then go on with tpzoo train --resume {self.folder.parent}"
-            raise RunError(what, mend) from error
+            hint = f"earlier ones are intact: make room, then go on with tpzoo train --resume {self.folder.parent}"
+            raise RunError(what, hint) from error
 
     def load(self, label: str = "last") -> Saved:
         """Read the checkpoint that ``label`` points to, or that has this name.

@@ -46,10 +46,10 @@ def revision(folder: Path = Path(__file__).parent) -> dict[str, Any] | None:
     return {"commit": commit.split()[0], "changed": bool(_git(folder, "status", "--porcelain", "-uno", "."))}
 
 
-def _git(folder: Path, *words: str) -> str | None:
+def _git(folder: Path, *overrides: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=10, check=False
+            ["git", "-C", str(folder), *overrides], capture_output=True, text=True, timeout=10, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

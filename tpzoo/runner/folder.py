@@ -71,8 +71,8 @@ class RunFolder:
         try:
             lock.acquire()
         except Timeout as error:
-            mend = f"wait for it to end; if there is none, remove {self.path / LOCK}"
-            raise SettingError(f"another process is training in {self.path}", mend) from error
+            hint = f"wait for it to end; if there is none, remove {self.path / LOCK}"
+            raise SettingError(f"another process is training in {self.path}", hint) from error
         except (OSError, NotImplementedError):
             pass  # no locks here, or nothing may be written, which the training will say better
         try:
@@ -97,7 +97,7 @@ class RunFolder:
         """Write down a run that begins: its status is ``running``.
 
         Args:
-            command: the words of the command line, written so that a shell can run them again.
+            command: the command line, written so that a shell can run them again.
 
         Raises:
             SettingError: the folder holds something already.
@@ -132,8 +132,8 @@ def claim(name: str, config_hash: str, run_dir: Path | None = None, base: Path =
 def _require_empty(path: Path) -> None:
     """Nothing but what a run leaves that was killed before it had begun."""
     if any(each.name != LOCK and not each.match(".*.part") for each in path.iterdir()):
-        mend = f"give an empty folder, or continue that run with --resume {path}"
-        raise SettingError(f"--run-dir {path} is not empty", mend)
+        hint = f"give an empty folder, or continue that run with --resume {path}"
+        raise SettingError(f"--run-dir {path} is not empty", hint)
 
 
 def reopen(path: Path) -> RunFolder:

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
-from tpzoo.engine.optimise import Group
+from tpzoo.engine.optimise import WeightStepper
 from tpzoo.errors import SettingError
 from tpzoo.plugin.settings import PerName
 
@@ -20,7 +20,7 @@ from tpzoo.plugin.settings import PerName
 class Stepper:
     """An optimiser over named members, and the schedule of its learning rates; both None if nothing is trained."""
 
-    group: Group
+    group: WeightStepper
     schedule: LRScheduler | None
 
     def end_epoch(self) -> None:

@@ -28,7 +28,7 @@ REPORTS_PER_EPOCH = 20
 
 @dataclass
 class Progress:
-    """How far a run has come, and its best figures so far.
+    """How far a run has come, and its best metrics so far.
 
     Attributes:
         phase, batch: the next batch to be worked on: a place in the plan, and a batch of that phase.
@@ -60,7 +60,7 @@ class Training:
     Args:
         experiment: the config.
         built: what the config names.
-        loggers: where figures go.
+        loggers: where metrics go.
     """
 
     def __init__(self, experiment: Experiment, built: Built, loggers: list[Logger]) -> None:

@@ -41,7 +41,7 @@ def evaluate_run(
     run: Path,
     checkpoint: str = "last",
     split: str = "test",
-    words: Sequence[str] = (),
+    overrides: Sequence[str] = (),
     plugins: Sequence[str] = (),
 ) -> Evaluation:
     """Rebuild the run in folder ``run`` from its config, load a checkpoint of it and score the network.
@@ -49,7 +49,7 @@ def evaluate_run(
     Args:
         checkpoint: ``last``, ``best`` or ``epoch-N``.
         split: ``test``, ``validation`` or ``train``.
-        words: ``key=value`` over the run's config; only what does not change results, such as ``data.root``.
+        overrides: ``key=value`` over the run's config; only what does not change results, such as ``data.root``.
         plugins: further plugins, files or modules.
 
     Raises:
@@ -57,7 +57,7 @@ def evaluate_run(
             such split.
     """
     where = folder.reopen(run)
-    loaded = load(where.path / "config.yaml", words, plugins=plugins)
+    loaded = load(where.path / "config.yaml", overrides, plugins=plugins)
     label = _label(checkpoint)
     saved = Checkpoints(run / "checkpoints", where.hash_of(loaded)).load(label)  # quicker to refuse than to build
     built = build(loaded.experiment, loaded.catalogue)

@@ -63,8 +63,8 @@ def _resume(loaded: LoadedConfig, catalogue: Catalogue, where: RunFolder, checkp
     started_with, given = where.config_hash(), where.hash_of(loaded)
     if started_with and started_with != given:
         what = f"{where.path} was started with the config {started_with}; this one is {given}"
-        mend = "put its config.yaml back and change nothing that changes results, or start a new run"
-        raise CheckpointError(what, mend)
+        hint = "put its config.yaml back and change nothing that changes results, or start a new run"
+        raise CheckpointError(what, hint)
     if where.status() == "done":
         return read_summary(where.path)
     remove_unfinished(where.path)

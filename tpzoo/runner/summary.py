@@ -1,4 +1,4 @@
-"""``summary.json``: the figures of a finished run, a contract that other programs read."""
+"""``summary.json``: the metrics of a finished run, a contract that other programs read."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ HAS_CONFIG = importlib.util.find_spec("omegaconf") is not None
 
 @dataclass(frozen=True)
 class Cast:
-    """One entry for every axis; ``map`` is None for a path that puts no map form on its wires."""
+    """One entry for every axis; ``map`` is None for a path that puts no map form on its edges."""
 
     architecture: Record
     feedback: Record

@@ -46,8 +46,8 @@ def capabilities(record: Record, stage: Stage) -> None:
     spec = built(record, stage).spec
     declared, is_classes = "classification" in record.provides, spec.task == "classification"
     require(not declared or is_classes, "the record provides classification and the data are regression")
-    pictures = len(spec.input_shape) == 3
-    require("images" not in record.provides or pictures, f"the record provides images of shape {spec.input_shape}")
+    images = len(spec.input_shape) == 3
+    require("images" not in record.provides or images, f"the record provides images of shape {spec.input_shape}")
 
 
 def prepare(record: Record, stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""Checks of map forms: on vectors and, where the form accepts them, on pictures."""
+"""Checks of map forms: on vectors and, where the form accepts them, on images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tpzoo.plugin.records import Record
 from tpzoo.testing.casting import Cast
 from tpzoo.testing.outcome import if_provided, require
 from tpzoo.testing.stage import Stage, seeded
-from tpzoo.testing.toys import picture_network, toy_batch
+from tpzoo.testing.toys import image_network, toy_batch
 from tpzoo.testing.watching import (
     alike,
     copied,
@@ -31,7 +31,7 @@ DEGREES = 0.001
 
 
 @dataclass
-class Wire:
+class Site:
     """One edge with the map form on it, and a clean pass."""
 
     edge: Edge
@@ -52,17 +52,17 @@ class Wire:
 
 
 def networks(record: Record, stage: Stage, dtype: torch.dtype) -> Iterator[tuple[Cast, Network]]:
-    """On every built-in path the built-in architectures, and a toy network of pictures."""
+    """On every built-in path the built-in architectures, and a toy network of images."""
     built_in = [entry.record for entry in stage.catalogue.entries("architecture") if entry.distribution == "tpzoo"]
     for cast in stage.casts_by_path(record):
         for architecture in dict.fromkeys([cast.architecture, *built_in]):
             yield cast, stage.network(architecture, dtype)
         with seeded(0):
-            pictures = picture_network()
-        yield cast, pictures.to(device=stage.device, dtype=dtype)
+            images = image_network()
+        yield cast, images.to(device=stage.device, dtype=dtype)
 
 
-def wires(record: Record, stage: Stage, dtype: torch.dtype = torch.float64, count: int = 6) -> Iterator[Wire]:
+def sites(record: Record, stage: Stage, dtype: torch.dtype = torch.float64, count: int = 6) -> Iterator[Site]:
     """Every edge of every path on every toy network that the form does not refuse; at least one.
 
     Raises:
@@ -78,7 +78,7 @@ def wires(record: Record, stage: Stage, dtype: torch.dtype = torch.float64, coun
         trace = network.trace(toy_batch(network, count)[0])
         for edge in feedback.edges:
             found += 1
-            yield Wire(edge, feedback, network, trace)
+            yield Site(edge, feedback, network, trace)
     require(found, f"the map cannot be built on any toy network: {refusal}")
 
 
@@ -86,51 +86,51 @@ def shapes_and_dtypes(record: Record, stage: Stage) -> None:
     """``forward`` and ``difference`` are like the target's activation, for 1, 5 and 6 samples, in both precisions."""
     for dtype in (torch.float32, torch.float64):
         for count in (1, 5, 6):
-            for wire in wires(record, stage, dtype, count):
-                u, expected = source_activation(wire.at), wire.trace[wire.edge.target].out
+            for site in sites(record, stage, dtype, count):
+                u, expected = source_activation(site.at), site.trace[site.edge.target].out
                 values = {
-                    "forward": wire.edge.map(u, wire.at),
-                    "difference": wire.edge.map.difference(0.1 * u, wire.at),
+                    "forward": site.edge.map(u, site.at),
+                    "difference": site.edge.map.difference(0.1 * u, site.at),
                 }
                 for name, value in values.items():
                     shapes = f"{tuple(value.shape)}, not {tuple(expected.shape)}"
-                    require(value.shape == expected.shape, f"{name} on '{wire.edge.name}' has the shape {shapes}")
+                    require(value.shape == expected.shape, f"{name} on '{site.edge.name}' has the shape {shapes}")
                     require(value.dtype == dtype, f"{name} is {value.dtype} for inputs of {dtype}")
 
 
 def difference_is_subtraction(record: Record, stage: Stage) -> None:
     """``difference(d)`` is g(u + d) - g(u), to 1e-10 in float64, for displacements of any usual size; 0 gives 0."""
-    for wire in wires(record, stage):
-        g = wire.edge.map
+    for site in sites(record, stage):
+        g = site.edge.map
         for size in (0.01, 1.0):
-            d = wire.displacement(size)
-            expected = FeedbackMap.difference(g, d, wire.at)
-            found = g.difference(d, wire.at)
-            require(alike(found, expected, 1e-10), f"difference on '{wire.edge.name}' is not g(u + d) - g(u)")
-        still = g.difference(torch.zeros_like(d), wire.at)
-        require((still == 0).all(), f"difference on '{wire.edge.name}' of no displacement is not zero")
+            d = site.displacement(size)
+            expected = FeedbackMap.difference(g, d, site.at)
+            found = g.difference(d, site.at)
+            require(alike(found, expected, 1e-10), f"difference on '{site.edge.name}' is not g(u + d) - g(u)")
+        still = g.difference(torch.zeros_like(d), site.at)
+        require((still == 0).all(), f"difference on '{site.edge.name}' of no displacement is not zero")
 
 
 def float32_accuracy(record: Record, stage: Stage) -> None:
     """In float32 a displacement of 1e-7 comes out within 0.001 degrees of float64: nothing is cancelled."""
-    for wire in wires(record, stage, torch.float32, count=32):
-        d = wire.displacement(1e-7)
-        found = wire.edge.map.difference(d, wire.at).detach()
-        wire.network.double()
-        wire.feedback.double()
-        exact = wire.network.trace(wire.trace.input.double())
+    for site in sites(record, stage, torch.float32, count=32):
+        d = site.displacement(1e-7)
+        found = site.edge.map.difference(d, site.at).detach()
+        site.network.double()
+        site.feedback.double()
+        exact = site.network.trace(site.trace.input.double())
         # The same activations as before, so that only the difference itself is compared.
-        at = wire.feedback.at(wire.edge, exact)
-        at = _on_the_numbers_of(wire.at, at)
-        expected = FeedbackMap.difference(wire.edge.map, d.double(), at).detach()
+        at = site.feedback.at(site.edge, exact)
+        at = _on_the_numbers_of(site.at, at)
+        expected = FeedbackMap.difference(site.edge.map, d.double(), at).detach()
         if expected.norm() > 0:
             off = float(angle(found, expected))
             require(
                 off < DEGREES,
-                f"difference on '{wire.edge.name}' is {off:.2g} degrees off in float32: it subtracts, or it rounds",
+                f"difference on '{site.edge.name}' is {off:.2g} degrees off in float32: it subtracts, or it rounds",
             )
-        wire.network.float()
-        wire.feedback.float()
+        site.network.float()
+        site.feedback.float()
 
 
 def _on_the_numbers_of(single: At, double: At) -> At:
@@ -145,11 +145,11 @@ def _on_the_numbers_of(single: At, double: At) -> At:
 def parameters_are_its_own(record: Record, stage: Stage) -> None:
     """No weight of the map is one of the network's, or of another edge's."""
     owners: dict[int, str] = {}
-    kept = list(wires(record, stage))  # so that no address is used twice
-    for wire in kept:
-        theirs = {id(p) for p in wire.network.parameters()}
-        for name, p in wire.edge.map.named_parameters():
-            where = f"{wire.edge.name}.{name}"
+    kept = list(sites(record, stage))  # so that no address is used twice
+    for site in kept:
+        theirs = {id(p) for p in site.network.parameters()}
+        for name, p in site.edge.map.named_parameters():
+            where = f"{site.edge.name}.{name}"
             require(id(p) not in theirs, f"{where} is a weight of the network")
             require(id(p) not in owners, f"{where} is also the weight {owners.get(id(p))}")
             owners[id(p)] = where
@@ -158,8 +158,8 @@ def parameters_are_its_own(record: Record, stage: Stage) -> None:
 @if_provided("linear_tail")
 def linear_tail(record: Record, stage: Stage) -> None:
     """``linear(features(u)) == forward(u)``, ``linear`` is linear up to a bias, ``linear_gradient`` is its gradient."""
-    for wire in wires(record, stage):
-        g, at, u = wire.edge.map, wire.at, source_activation(wire.at)
+    for site in sites(record, stage):
+        g, at, u = site.edge.map, site.at, source_activation(site.at)
         require(g.linear_tail, "the record provides linear_tail and the attribute linear_tail is not True")
         v = g.features(u, at)
         require(not v.requires_grad, "features depend on a parameter")
@@ -178,22 +178,22 @@ def linear_tail(record: Record, stage: Stage) -> None:
 @if_provided("linear_map")
 def weight_matrix(record: Record, stage: Stage) -> None:
     """``weight_matrix`` names a parameter Q, and ``difference(d)`` is Q d on flattened samples."""
-    for wire in wires(record, stage):
-        g, d = wire.edge.map, wire.displacement(1.0)
+    for site in sites(record, stage):
+        g, d = site.edge.map, site.displacement(1.0)
         require(g.linear_map, "the record provides linear_map and the attribute linear_map is not True")
         name, matrix = g.weight_matrix()
         require(dict(g.named_parameters()).get(name) is matrix, f"'{name}' is not the parameter that it is said to be")
-        expected = (d.flatten(1) @ matrix.T).view_as(wire.trace[wire.edge.target].out)
-        require(alike(g.difference(d, wire.at), expected, 1e-10), f"difference on '{wire.edge.name}' is not Q d")
+        expected = (d.flatten(1) @ matrix.T).view_as(site.trace[site.edge.target].out)
+        require(alike(g.difference(d, site.at), expected, 1e-10), f"difference on '{site.edge.name}' is not Q d")
 
 
 def differences_are_difference(record: Record, stage: Stage) -> None:
     """``differences`` of displacements (k, batch, ...) is ``difference`` of each, to 1e-12."""
-    for wire in wires(record, stage):
-        d = torch.stack([wire.displacement(size, seed) for seed, size in enumerate((0.01, 1.0, 0.1))])
-        found, expected = wire.edge.map.differences(d, wire.at), FeedbackMap.differences(wire.edge.map, d, wire.at)
+    for site in sites(record, stage):
+        d = torch.stack([site.displacement(size, seed) for seed, size in enumerate((0.01, 1.0, 0.1))])
+        found, expected = site.edge.map.differences(d, site.at), FeedbackMap.differences(site.edge.map, d, site.at)
         like = found.shape == expected.shape and alike(found, expected, 1e-12)
-        require(like, f"differences on '{wire.edge.name}' are not those of one displacement after the other")
+        require(like, f"differences on '{site.edge.name}' are not those of one displacement after the other")
 
 
 def state_round_trip(record: Record, stage: Stage) -> None:
@@ -213,27 +213,27 @@ def state_round_trip(record: Record, stage: Stage) -> None:
 def calls_change_nothing(record: Record, stage: Stage) -> None:
     """Evaluating a map moves no weight and no buffer, of its own or of the network, and draws nothing."""
     with global_generators_rest("the map"):
-        for wire in wires(record, stage):
-            with nothing_changes("the map", wire.network, wire.feedback):
-                wire.edge.map(source_activation(wire.at), wire.at)
-                wire.edge.map.difference(wire.displacement(0.1), wire.at)
+        for site in sites(record, stage):
+            with nothing_changes("the map", site.network, site.feedback):
+                site.edge.map(source_activation(site.at), site.at)
+                site.edge.map.difference(site.displacement(0.1), site.at)
 
 
 def capturable(record: Record, stage: Stage) -> None:
     """Neither ``forward`` nor ``difference`` reads a value of a tensor."""
-    for wire in wires(record, stage):
+    for site in sites(record, stage):
         mode = fake_mode()
-        x = mode.from_tensor(wire.trace.input)
-        fake(mode, wire.network, wire.feedback)
+        x = mode.from_tensor(site.trace.input)
+        fake(mode, site.network, site.feedback)
 
-        def call(wire: Wire = wire, x: Tensor = x) -> None:
-            at = wire.feedback.at(wire.edge, wire.network.trace(x))
+        def call(site: Site = site, x: Tensor = x) -> None:
+            at = site.feedback.at(site.edge, site.network.trace(x))
             u = source_activation(at)
-            wire.edge.map(u, at)
-            wire.edge.map.difference(u, at)
+            site.edge.map(u, at)
+            site.edge.map.difference(u, at)
 
-        require_capturable(f"the map on '{wire.edge.name}'", mode, call)
-        return  # one wire: fake weights cannot be taken back
+        require_capturable(f"the map on '{site.edge.name}'", mode, call)
+        return  # one site: fake weights cannot be taken back
 
 
 CHECKS = (

@@ -1,4 +1,4 @@
-"""Checks of losses and of output strategies."""
+"""Checks of losses and of output targets."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def shape(record: Record, stage: Stage) -> None:
     for dtype in (torch.float32, torch.float64):
         output, loss = _output(record, stage)
         out, y = outputs_and_labels(stage, VECTORS, dtype)
-        with global_generators_rest("the output strategy"):
+        with global_generators_rest("the output target"):
             d = output.displacement(out, y, loss)
         like = d.shape == out.shape and d.dtype == dtype
         require(like, f"the displacement is {d.dtype} {tuple(d.shape)}, not {dtype} {tuple(out.shape)}")
@@ -121,7 +121,7 @@ def output_is_capturable(record: Record, stage: Stage) -> None:
     """The displacement reads no value of a tensor."""
     (output, loss), mode = _output(record, stage), fake_mode()
     out, y = (mode.from_tensor(value) for value in outputs_and_labels(stage, VECTORS))
-    require_capturable("the output strategy", mode, lambda: output.displacement(out, y, loss))
+    require_capturable("the output target", mode, lambda: output.displacement(out, y, loss))
 
 
 def _output(record: Record, stage: Stage) -> tuple[Output, Loss]:

@@ -21,13 +21,13 @@ from tpzoo.engine import (
     Engine,
     Feedback,
     FeedbackMap,
-    Group,
     Learner,
     Loss,
     Network,
     Output,
     Rule,
     Streams,
+    WeightStepper,
     connector,
 )
 from tpzoo.engine.step import Iterations
@@ -36,7 +36,7 @@ from tpzoo.plugin.records import Record
 from tpzoo.plugin.settings import PerName
 from tpzoo.testing.casting import Cast, Casting
 from tpzoo.testing.outcome import ConformanceError
-from tpzoo.testing.toys import PICTURES, VECTORS
+from tpzoo.testing.toys import IMAGES, VECTORS
 
 
 @dataclass
@@ -77,11 +77,11 @@ class Stage(Casting):
             return record.builder()(settings, *arguments)
 
     def spec(self, record: Record) -> DataSpec:
-        """Vectors, or pictures where ``record`` requires them."""
+        """Vectors, or images where ``record`` requires them."""
         if "images" not in record.requires:
             return VECTORS
-        side = getattr(record, "smallest_picture", PICTURES.input_shape[-1])
-        return dataclasses.replace(PICTURES, input_shape=(*PICTURES.input_shape[:-2], side, side))
+        side = getattr(record, "smallest_image", IMAGES.input_shape[-1])
+        return dataclasses.replace(IMAGES, input_shape=(*IMAGES.input_shape[:-2], side, side))
 
     def network(self, record: Record, dtype: torch.dtype = torch.float64, seed: int = 0) -> Network:
         """The network of an architecture."""
@@ -91,11 +91,11 @@ class Stage(Casting):
     def feedback(
         self, record: Record, map_record: Record | None, network: Network, seed: int = 0, smallest: bool = True
     ) -> Feedback:
-        """The feedback path on ``network``, with ``map_record`` on its wires."""
+        """The feedback path on ``network``, with ``map_record`` on its edges."""
 
         def make_map(ends: Any) -> Any:
             if map_record is None:
-                raise ConformanceError(f"path '{record.name}' connects wires but has no setting 'map'")
+                raise ConformanceError(f"path '{record.name}' connects edges but has no setting 'map'")
             return self.make(map_record, ends, seed=seed + len(ends.name), names=[ends.name])
 
         made: Feedback = self.make(record, network, self.connector(network, make_map), seed=seed, smallest=smallest)
@@ -103,7 +103,7 @@ class Stage(Casting):
         return made.to(device=like.device, dtype=like.dtype)
 
     def connector(self, network: Network, make_map: Callable[[Ends], FeedbackMap]) -> Connect:
-        """What a feedback path is given to connect its wires; map forms that mirror a block get twins."""
+        """What a feedback path is given to connect its edges; map forms that mirror a block get twins."""
         takes_twins = "make_twin" in inspect.signature(connector).parameters
         options: dict[str, Any] = {"make_twin": self.twin} if takes_twins else {}
         return connector(network, make_map, **options)
@@ -152,8 +152,8 @@ class Stage(Casting):
             parts.learner,
             parts.loss,
             parts.output,
-            Group(dict(parts.network.blocks.items()), forward),
-            Group(dict(parts.feedback.maps.items()), backward),
+            WeightStepper(dict(parts.network.blocks.items()), forward),
+            WeightStepper(dict(parts.feedback.maps.items()), backward),
             Streams(seed, self.device),
             Iterations(),
         )

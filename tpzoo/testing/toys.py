@@ -9,7 +9,7 @@ from tpzoo.engine import Activity, Block, DataSpec, Loss, Network, Output
 from tpzoo.plugin.records import DataSet
 
 VECTORS = DataSpec((6,), 3, "classification")
-PICTURES = DataSpec((3, 16, 16), 3, "classification")
+IMAGES = DataSpec((3, 16, 16), 3, "classification")
 REGRESSION = DataSpec((6,), 3, "regression")
 
 DATA = DataSet(name="toy", summary="numbers", build="tpzoo.testing.toys:DATA", provides=("classification", "images"))
@@ -63,8 +63,8 @@ def normed_network() -> Network:
     return Network({"norm1": NormBlock(6, 5), "norm2": NormBlock(5, 4), "head": LinearBlock(4, 3)}, (6,))
 
 
-def picture_network() -> Network:
-    """Two convolutional blocks and a linear head, for pictures of 3 x 7 x 7."""
+def image_network() -> Network:
+    """Two convolutional blocks and a linear head, for images of 3 x 7 x 7."""
     return Network({"conv1": ConvBlock(3, 4), "conv2": ConvBlock(4, 5), "head": LinearBlock(20, 3)}, (3, 7, 7))
 
 
@@ -90,7 +90,7 @@ class FlatLoss(Loss):
 
 
 class Still(Output):
-    """An output strategy that wants no change."""
+    """An output target that wants no change."""
 
     def displacement(self, out: Tensor, y: Tensor, loss: Loss) -> Tensor:
         return torch.zeros_like(out)

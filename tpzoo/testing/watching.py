@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from tpzoo.engine import Group
+from tpzoo.engine import WeightStepper
 from tpzoo.testing.outcome import ConformanceError, require
 
 State = dict[str, Tensor]
@@ -78,10 +78,10 @@ def _generators() -> dict[str, Any]:
     }
 
 
-class Recording(Group):
+class Recording(WeightStepper):
     """A group that keeps every gradient that it is asked to step with, and steps."""
 
-    def __init__(self, group: Group, modules: Mapping[str, nn.Module]) -> None:
+    def __init__(self, group: WeightStepper, modules: Mapping[str, nn.Module]) -> None:
         super().__init__(modules, group.optimizer)
         self.gradients: list[dict[str, Tensor]] = []
 

@@ -1,4 +1,4 @@
-"""tpzoo's own checks, on all twins and on one small model of every family that halves pictures in another way."""
+"""tpzoo's own checks, on all twins and on one small model of every family that halves images in another way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tpzoo import Record
 from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.testing import check
 
-CATALOGUE = load_catalogue(["tpzoo_timm.cards"])
+CATALOGUE = load_catalogue(["tpzoo_timm.plugin"])
 
 
 @pytest.mark.parametrize("name", ["test_resnet", "test_convnext", "test_vit", "test_efficientnet", "test_byobnet"])

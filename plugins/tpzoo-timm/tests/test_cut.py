@@ -136,8 +136,8 @@ def test_a_size_that_the_model_cannot_take_is_named() -> None:
         build("vit_tiny_patch16_224", TimmSettings(), type(SPEC)((3, 8, 8), 10, "classification"))
 
 
-def test_pictures_too_small_for_its_strides_are_named() -> None:
-    with pytest.raises(SettingError, match="does not run on pictures of 3 x 8 x 8"):
+def test_images_too_small_for_its_strides_are_named() -> None:
+    with pytest.raises(SettingError, match="does not run on images of 3 x 8 x 8"):
         build("vgg11", TimmSettings(options={"mlp_ratio": 0.002}), type(SPEC)((3, 8, 8), 10, "classification"))
 
 

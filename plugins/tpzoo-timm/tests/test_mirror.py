@@ -14,7 +14,7 @@ from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.runner.build import Maker, build_feedback
 from tpzoo_timm.parts import Permute, PermuteTwin, Scale, ScaleTwin, SpreadTokens, TokenMean
 
-CATALOGUE = load_catalogue(["tpzoo_timm.cards"])
+CATALOGUE = load_catalogue(["tpzoo_timm.plugin"])
 MIRRORED = ("resnet", "resnet_basic", "resnet_bottleneck", "vgg", "vgg_norm", "convnext", "mixer", "regnet")
 
 
@@ -77,7 +77,7 @@ def test_a_layer_without_a_twin_is_named_with_what_works(family: str, message: s
     network = make(family, "block")
     with pytest.raises(CompatibilityError, match=message) as caught:
         layerwise(network, name="mirror")
-    assert "map=dense" in caught.value.mend and "tied" in caught.value.mend
+    assert "map=dense" in caught.value.hint and "tied" in caught.value.hint
 
 
 @torch.no_grad()

@@ -24,15 +24,15 @@ output: {name: gradient, step_size: 0.1}
 rule: dtp
 loggers: {csv: {}}
 """
-PLUGIN = ("--plugin", "tpzoo_timm.cards")
+PLUGIN = ("--plugin", "tpzoo_timm.plugin")
 OPTIONS = {"vgg": "architecture.options.mlp_ratio=0.002"}
 FAMILIES = ("resnet", "vgg", "convnext", "vit", "regnet")
 
 
-def train(folder: Path, *words: str) -> str:
+def train(folder: Path, *overrides: str) -> str:
     path = folder / "config.yaml"
     path.write_text(CONFIG)
-    result = CliRunner().invoke(main, ["train", str(path), *PLUGIN, *words], catch_exceptions=False)
+    result = CliRunner().invoke(main, ["train", str(path), *PLUGIN, *overrides], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -67,8 +67,8 @@ def test_two_steps_by_dense_maps(tmp_path: Path) -> None:
 
 def test_too_large_a_map_is_refused_before_it_is_made(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(CONFIG)
-    words = [*chosen("resnet", "block"), "feedback.map=dense", "feedback.map.max_weights=1000"]
-    result = CliRunner().invoke(main, ["train", "config.yaml", *PLUGIN, *words])
+    overrides = [*chosen("resnet", "block"), "feedback.map=dense", "feedback.map.max_weights=1000"]
+    result = CliRunner().invoke(main, ["train", "config.yaml", *PLUGIN, *overrides])
     assert result.exit_code == 2 and "weights" in result.output and "feedback=tied" in result.output
 
 
@@ -81,7 +81,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_records_load_no_torch() -> None:
-    load = "from tpzoo.plugin.discovery import load_catalogue; c = load_catalogue(['tpzoo_timm.cards'])"
+    load = "from tpzoo.plugin.discovery import load_catalogue; c = load_catalogue(['tpzoo_timm.plugin'])"
     check = "import sys; assert 'torch' not in sys.modules and 'timm' not in sys.modules"
     done = run(f"{load}; assert not c.failures, c.failures; {check}; print(len(c.entries('architecture', 'timm/*')))")
     assert done.returncode == 0, done.stderr

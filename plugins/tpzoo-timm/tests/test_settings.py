@@ -21,21 +21,21 @@ from tpzoo_timm.settings import TimmSettings
 def test_random_masks_are_refused(name: str) -> None:
     with pytest.raises(SettingError, match=f"{name} is 0.1") as caught:
         TimmSettings(**{name: 0.1})
-    assert f"set {name} to 0" in caught.value.mend
+    assert f"set {name} to 0" in caught.value.hint
 
 
 @pytest.mark.parametrize(
-    ("options", "mend"),
+    ("options", "hint"),
     [
         ({"num_classes": 5}, "data set"),
         ({"drop_path_rate": 0.1}, "setting drop_path"),
         ({"pretrained": True}, "setting pretrained"),
     ],
 )
-def test_options_do_not_reach_around_settings(options: dict[str, Any], mend: str) -> None:
+def test_options_do_not_reach_around_settings(options: dict[str, Any], hint: str) -> None:
     with pytest.raises(SettingError, match="cannot be set") as caught:
         TimmSettings(options=options)
-    assert mend in caught.value.mend
+    assert hint in caught.value.hint
 
 
 def test_dropout_inside_options_is_found_in_the_model() -> None:
@@ -75,7 +75,7 @@ def test_weights_come_from_a_local_file(tmp_path: Path, published: dict[str, tor
     assert network(torch.randn(2, *SPEC.input_shape)).shape == (2, 10), "the classifier is that of the data"
 
 
-def test_the_first_layer_is_adapted_to_grey_pictures(tmp_path: Path, published: dict[str, torch.Tensor]) -> None:
+def test_the_first_layer_is_adapted_to_grey_images(tmp_path: Path, published: dict[str, torch.Tensor]) -> None:
     save_file(published, tmp_path / "weights.safetensors")
     spec = type(SPEC)((1, 32, 32), 10, "classification")
     settings = TimmSettings(pretrained=True, checkpoint_path=str(tmp_path / "weights.safetensors"))
@@ -97,7 +97,7 @@ def test_weights_in_timms_cache_are_found(no_cache: Path, published: dict[str, t
 def test_without_a_file_nothing_is_downloaded(no_cache: Path) -> None:
     with pytest.raises(DataError, match="not in timm's cache") as caught:
         build("test_resnet", TimmSettings(pretrained=True), SPEC)
-    assert "checkpoint_path" in caught.value.mend
+    assert "checkpoint_path" in caught.value.hint
 
 
 def test_what_was_never_published_is_said(no_cache: Path) -> None:

@@ -1,4 +1,4 @@
-"""Make a timm model for a data set: its classes, channels and picture size; nothing random, nothing in place."""
+"""Make a timm model for a data set: its classes, channels and image size; nothing random, nothing in place."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tpzoo_timm.weights import find_weights
 
 
 def create(name: str, settings: TimmSettings, spec: DataSpec) -> nn.Module:
-    """The model ``name`` with the data's output size, channels and, where it wants to know it, picture size.
+    """The model ``name`` with the data's output size, channels and, where it wants to know it, image size.
 
     Raises:
-        SettingError: timm has no such model, refuses an option or the picture size, or has no weights for it here.
+        SettingError: timm has no such model, refuses an option or the image size, or has no weights for it here.
     """
     if len(spec.input_shape) != 3:
         raise SettingError(
@@ -63,7 +63,7 @@ def _refused(name: str, wanted: dict[str, Any], error: Exception) -> SettingErro
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     height, width = wanted["img_size"]
     weights = f" with the weights {wanted['pretrained_cfg_overlay']['file']}" if "pretrained" in wanted else ""
-    what = f"timm cannot make '{name}'{weights} for pictures of {height} x {width} pixels: {reason}"
+    what = f"timm cannot make '{name}'{weights} for images of {height} x {width} pixels: {reason}"
     return SettingError(what, "change architecture.options (such as patch_size), or choose another model or data set")
 
 

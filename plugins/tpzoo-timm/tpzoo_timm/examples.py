@@ -25,19 +25,19 @@ Examples = list[tuple[nn.Module, tuple[int, ...]]]
 
 
 def residual_units() -> Examples:
-    """With a plain skip, and with a stride on an odd picture."""
+    """With a plain skip, and with a stride on an odd image."""
     skip = nn.Sequential(nn.Conv2d(4, 6, 1, 2, bias=False), nn.BatchNorm2d(6))
     return [(resnet.BasicBlock(4, 4), (4, 5, 5)), (resnet.BasicBlock(4, 6, 2, skip), (4, 7, 7))]
 
 
 def bottlenecks() -> Examples:
-    """With a plain skip, and with a stride on an odd picture."""
+    """With a plain skip, and with a stride on an odd image."""
     skip = nn.Sequential(nn.Conv2d(4, 8, 1, 2, bias=False), nn.BatchNorm2d(8))
     return [(resnet.Bottleneck(8, 2), (8, 5, 5)), (resnet.Bottleneck(4, 2, 2, skip), (4, 7, 7))]
 
 
 def regnet_units() -> Examples:
-    """With groups, and with a stride on an odd picture."""
+    """With groups, and with a stride on an odd image."""
     unit = regnet.Bottleneck
     return [(unit(4, 4, group_size=2, se_ratio=0), (4, 5, 5)), (unit(4, 6, 2, group_size=3, se_ratio=0), (4, 7, 7))]
 

@@ -36,7 +36,7 @@ def _vgg(model: VGG, credit: str) -> Iterator[tuple[str, int]]:
     """A block is a convolution with what follows it; a stage ends with a max-pool; the dense layers are one block.
 
     timm's groups would part a convolution from its norm. They join the dense layers too: which of them runs depends on
-    the size of the picture, and such code stays whole.
+    the size of the image, and such code stays whole.
     """
     number = -1 if credit == "block" else 0
     for index, layer in enumerate(model.features):

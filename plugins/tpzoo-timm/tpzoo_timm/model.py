@@ -50,16 +50,16 @@ def cut_network(model: nn.Module, credit: str, sample: torch.Tensor) -> Network:
 
 
 def check_run(name: str, model: nn.Module, sample: torch.Tensor) -> None:
-    """Raise :class:`SettingError` if the model cannot take such pictures at all."""
+    """Raise :class:`SettingError` if the model cannot take such images at all."""
     try:
         with mode(model, False), torch.no_grad():
             model(sample)
     except Exception as error:  # layers can raise anything about sizes that they cannot handle
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         size = " x ".join(map(str, sample.shape[1:]))
-        what = f"timm/{name} does not run on pictures of {size}: {reason}"
+        what = f"timm/{name} does not run on images of {size}: {reason}"
         raise SettingError(
-            what, "use larger pictures, another model, or architecture.options such as patch_size"
+            what, "use larger images, another model, or architecture.options such as patch_size"
         ) from error
 
 

@@ -99,7 +99,7 @@ def mixer_block(layer: Any, ends: TwinEnds) -> TwinLayer:
 
 
 def conv_mlp(layer: Any, ends: TwinEnds) -> TwinLayer:
-    """VGG's dense layers as convolutions, after pictures that are too small for them were spread."""
+    """VGG's dense layers as convolutions, after images that are too small for them were spread."""
     size = tuple(max(layer.input_kernel_size, each) for each in ends.shape_in[1:])
     spread = nn.Identity() if size == ends.shape_in[1:] else nn.AdaptiveAvgPool2d(size)
     parts = {"spread": spread, "fc1": layer.fc1, "act1": layer.act1, "fc2": layer.fc2, "act2": layer.act2}

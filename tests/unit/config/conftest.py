@@ -22,14 +22,14 @@ def catalogue() -> Catalogue:
 
 @pytest.fixture
 def load_text(tmp_path: Path, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Return a function that loads a config of this text, and words. The file is ``exp.yaml``; others by keyword."""
+    """Return a function that loads a config of this text and overrides. The file is ``exp.yaml``; others by keyword."""
     monkeypatch.chdir(tmp_path)
 
-    def run(text: str = "", *words: str, **others: str) -> LoadedConfig:
+    def run(text: str = "", *overrides: str, **others: str) -> LoadedConfig:
         for name, content in others.items():
             Path(f"{name}.yaml").write_text(content)
         Path("exp.yaml").write_text(text)
-        return load(Path("exp.yaml"), words, catalogue)
+        return load(Path("exp.yaml"), overrides, catalogue)
 
     return run
 
@@ -38,9 +38,9 @@ def load_text(tmp_path: Path, catalogue: Catalogue, monkeypatch: pytest.MonkeyPa
 def problems(load_text: Load) -> Problems:
     """As ``load_text``, but the config must be refused; returns the lines of the error."""
 
-    def run(text: str = "", *words: str, **others: str) -> list[str]:
+    def run(text: str = "", *overrides: str, **others: str) -> list[str]:
         with pytest.raises(ConfigError) as caught:
-            load_text(text, *words, **others)
+            load_text(text, *overrides, **others)
         return str(caught.value).splitlines()
 
     return run

@@ -58,7 +58,7 @@ def test_random_words_on_the_command_line(catalogue: Catalogue) -> None:
     chance = random.Random(1)
     keys = ["rule", "rule.name", "feedback.map", "probes.norms", "optimizer.forward.lr", "seed", "loggers", "extends"]
     for _ in range(COUNT // 2):
-        words = [f"{chance.choice(keys)}={chance.choice([*VALUES, 'bp', 'dtp', 'linear'])}" for _ in range(3)]
-        words.append("".join(chance.choices(string.printable, k=6)))
+        overrides = [f"{chance.choice(keys)}={chance.choice([*VALUES, 'bp', 'dtp', 'linear'])}" for _ in range(3)]
+        overrides.append("".join(chance.choices(string.printable, k=6)))
         with pytest.raises(TpzooError):
-            load(None, [*words, "surely_unknown=1"], catalogue)
+            load(None, [*overrides, "surely_unknown=1"], catalogue)

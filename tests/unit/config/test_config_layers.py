@@ -1,4 +1,4 @@
-"""How layers and words are put on top of one another."""
+"""How layers and overrides are put on top of one another."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_base_is_relative_to_the_file_that_names_it(
 
 
 @pytest.mark.parametrize(
-    ("words", "name", "high"),
+    ("overrides", "name", "high"),
     [
         (("rule=tp", "rule=dtp"), "dtp", 1.0),
         (("rule=tp", "rule.name=dtp"), "dtp", 1.0),
@@ -48,8 +48,8 @@ def test_a_base_is_relative_to_the_file_that_names_it(
         (("rule='dtp'",), "dtp", 1.0),
     ],
 )
-def test_the_later_word_holds(load_text: Load, words: tuple[str, ...], name: str, high: float) -> None:
-    rule = load_text("", *words).experiment.rule
+def test_the_later_word_holds(load_text: Load, overrides: tuple[str, ...], name: str, high: float) -> None:
+    rule = load_text("", *overrides).experiment.rule
     assert (rule.name, rule.settings.high) == (name, high)
 
 

@@ -33,7 +33,7 @@ def test_the_format(problems: Problems) -> None:
         ("name: ${oc.env:HOME}", 1, "interpolation"),
         ("${oc.env:HOME}: 1", 1, "interpolation"),
         ("name: ???", 1, "reserved"),
-        ("? [a]\n: 1", 1, "a key must be a plain word"),
+        ("? [a]\n: 1", 1, "a key must be plain text"),
         ("- a\n- b", 1, "a config is a mapping"),
         ("just text", 1, "a config is a mapping"),
         ("seed: [1", 1, "not YAML"),
@@ -70,11 +70,11 @@ def test_deep_nesting_and_binary_files(problems: Problems, tmp_path: Path, catal
 
 
 @pytest.mark.parametrize(
-    "word", ["=3", "a..b=3", ".a=3", "", "seed", "extends=base.yaml", "seed=${x}", "seed=[1", "-=1"]
+    "override", ["=3", "a..b=3", ".a=3", "", "seed", "extends=base.yaml", "seed=${x}", "seed=[1", "-=1"]
 )
-def test_bad_words_are_quoted(problems: Problems, word: str) -> None:
-    quoted = word or "''"
-    assert problems("", word)[0].startswith(f"command line   {quoted}: ")
+def test_bad_overrides_are_quoted(problems: Problems, override: str) -> None:
+    quoted = override or "''"
+    assert problems("", override)[0].startswith(f"command line   {quoted}: ")
 
 
 def test_nothing_steers_the_terminal(problems: Problems) -> None:

@@ -15,12 +15,13 @@ from tpzoo.plugin.catalogue import Catalogue
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("", ()), (RICH, ()), (RICH, ("rule=bp", "optimizer.forward=rmsprop")), ("", ("loggers=null",))]
+    ("text", "overrides"),
+    [("", ()), (RICH, ()), (RICH, ("rule=bp", "optimizer.forward=rmsprop")), ("", ("loggers=null",))],
 )
 def test_the_resolved_config_loads_to_the_same_experiment(
-    load_text: Load, catalogue: Catalogue, text: str, words: tuple[str, ...]
+    load_text: Load, catalogue: Catalogue, text: str, overrides: tuple[str, ...]
 ) -> None:
-    first = load_text(text, *words)
+    first = load_text(text, *overrides)
     Path("again.yaml").write_text(first.to_yaml())
     again = load(Path("again.yaml"), (), catalogue)
     assert again.experiment == first.experiment
@@ -66,20 +67,20 @@ def test_the_hash_ignores_the_order_of_keys_and_whether_defaults_are_written(loa
 
 
 @pytest.mark.parametrize(
-    "word",
+    "override",
     ["name=x", "device=cpu", "loggers.csv=null", "checkpoint.every_epochs=3", "data.root=/x", "data.download=true"],
 )
-def test_the_hash_ignores_what_changes_no_result(load_text: Load, word: str) -> None:
-    assert load_text("", word).hash == load_text("").hash
+def test_the_hash_ignores_what_changes_no_result(load_text: Load, override: str) -> None:
+    assert load_text("", override).hash == load_text("").hash
 
 
 @pytest.mark.parametrize(
-    "word",
+    "override",
     ["seed=1", "epochs=3", "rule=tp", "rule.low=0.5", "precision=tf32", "probes.norms.every=3", "data.validation=3",
      "optimizer.feedback.lr=3", "feedback.map=linear", "feedback_training.iterations=2"],
 )  # fmt: skip
-def test_the_hash_changes_with_what_changes_results(load_text: Load, word: str) -> None:
-    assert load_text("", word).hash != load_text("").hash
+def test_the_hash_changes_with_what_changes_results(load_text: Load, override: str) -> None:
+    assert load_text("", override).hash != load_text("").hash
 
 
 def test_a_setting_that_a_file_did_not_know_leaves_the_hash_at_its_default_only(load_text: Load) -> None:

@@ -19,8 +19,8 @@ def test_a_name_and_a_mapping_select_alike(load_text: Load) -> None:
 
 
 def test_selections_come_before_settings_whatever_the_order_of_the_words(load_text: Load) -> None:
-    words = ["feedback.map.width=7", "feedback=direct", "feedback.map=random_hidden"]
-    for order in (words, words[::-1]):
+    overrides = ["feedback.map.width=7", "feedback=direct", "feedback.map=random_hidden"]
+    for order in (overrides, overrides[::-1]):
         chosen = load_text("", *order).experiment.feedback
         assert (chosen.name, chosen.settings.map.name, chosen.settings.map.settings.width) == (
             "direct", "random_hidden", 7,

@@ -44,9 +44,9 @@ ACCEPTED: list[tuple[str, str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("word", "place", "expected"), ACCEPTED)
-def test_accepted(load_text: Load, word: str, place: str, expected: Any) -> None:
-    value: Any = load_text("", word).experiment
+@pytest.mark.parametrize(("override", "place", "expected"), ACCEPTED)
+def test_accepted(load_text: Load, override: str, place: str, expected: Any) -> None:
+    value: Any = load_text("", override).experiment
     for attribute in place.split("."):
         value = getattr(value, attribute)
     assert value == expected and type(value) is type(expected)
@@ -95,9 +95,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("word", "message"), REFUSED)
-def test_refused(problems: Problems, word: str, message: str) -> None:
-    lines = problems("", word)
+@pytest.mark.parametrize(("override", "message"), REFUSED)
+def test_refused(problems: Problems, override: str, message: str) -> None:
+    lines = problems("", override)
     assert message in lines[0] and lines[-1] == "1 problem; nothing was run."
 
 
@@ -106,8 +106,8 @@ def test_a_per_block_value_replaces_the_weaker_one_whole(load_text: Load) -> Non
     assert load_text(text, "optimizer.forward.lr={fc2: 3}").experiment.optimizer.forward.settings.lr.value == {
         "fc2": 3.0
     }
-    words = ("optimizer.forward.lr.*=1", "optimizer.forward.lr.fc1=4")
-    assert load_text(text, *words).experiment.optimizer.forward.settings.lr.value == {"*": 1.0, "fc1": 4.0}
+    overrides = ("optimizer.forward.lr.*=1", "optimizer.forward.lr.fc1=4")
+    assert load_text(text, *overrides).experiment.optimizer.forward.settings.lr.value == {"*": 1.0, "fc1": 4.0}
 
 
 def test_whole_and_parts_at_once_are_refused(problems: Problems) -> None:

@@ -13,7 +13,7 @@ from torchvision import datasets
 
 from tpzoo.errors import DataError
 from tpzoo.zoo.datasets import cifar10, cifar100
-from tpzoo.zoo.datasets.cards import CifarSettings
+from tpzoo.zoo.datasets.plugin import CifarSettings
 
 
 def write_batch(folder: Path, name: str, content: object) -> str:
@@ -24,7 +24,7 @@ def write_batch(folder: Path, name: str, content: object) -> str:
 
 
 def write_small_cifar(folder: Path, reader: type, labels: str, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
-    """Two files of 10 pictures; the checksums that torchvision expects are set to theirs."""
+    """Two files of 10 images; the checksums that torchvision expects are set to theirs."""
     pixels = np.random.default_rng(0).integers(0, 256, (10, 3072), dtype=np.uint8)
     batch = {"data": pixels, labels: list(range(10))}
     meta = {"label_names": ["a"], "fine_label_names": ["a"]}

@@ -42,7 +42,7 @@ def test_normalisation_follows_scaling() -> None:
     assert bool((prepared == 2.0).all())
 
 
-def test_pictures_become_vectors_only_if_the_spec_says_so() -> None:
+def test_images_become_vectors_only_if_the_spec_says_so() -> None:
     x = make_split(3).x
     assert make_data((4,)).prepare(x, torch.float32).shape == (3, 4)
     assert make_data((1, 2, 2)).prepare(x, torch.float32).shape == (3, 1, 2, 2)

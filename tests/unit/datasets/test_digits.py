@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from sklearn.datasets import load_digits
 
-from tpzoo.zoo.datasets.cards import DigitsSettings
 from tpzoo.zoo.datasets.digits import build
+from tpzoo.zoo.datasets.plugin import DigitsSettings
 
 
 def test_all_digits_are_there_once() -> None:
@@ -21,7 +21,7 @@ def test_all_digits_are_there_once() -> None:
     assert torch.equal(labels.bincount(), torch.from_numpy(load_digits().target).bincount())
 
 
-def test_pictures_and_labels_belong_together() -> None:
+def test_images_and_labels_belong_together() -> None:
     digits, data = load_digits(), build(DigitsSettings())
     known = {tuple(row): int(label) for row, label in zip(digits.data.tolist(), digits.target, strict=True)}
     rows = data.test.x.flatten(1).mul(16).tolist()

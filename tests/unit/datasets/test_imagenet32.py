@@ -15,8 +15,8 @@ import torch
 from tpzoo.engine.data import Split, hold_out
 from tpzoo.errors import DataError, SettingError
 from tpzoo.zoo.datasets import imagenet32
-from tpzoo.zoo.datasets.cards import Imagenet32Settings
 from tpzoo.zoo.datasets.pickles import read_pickle
+from tpzoo.zoo.datasets.plugin import Imagenet32Settings
 
 PER_FILE = 6
 numbers = np.random.default_rng(0)
@@ -54,7 +54,7 @@ def contents(folder: Path, names: list[str]) -> list[dict[str, Any]]:
     return [pickle.loads((folder / name).read_bytes()) for name in names]
 
 
-def test_pictures_and_labels_arrive_in_the_order_of_the_files(folder: Path) -> None:
+def test_images_and_labels_arrive_in_the_order_of_the_files(folder: Path) -> None:
     data = load(folder)
     parts = contents(folder, imagenet32.TRAIN)
     assert data.spec.input_shape == (3, 32, 32) and data.spec.output_size == 1000
@@ -279,7 +279,7 @@ def test_what_cannot_be_held_out_is_refused(count: int, message: str) -> None:
         imagenet32.set_aside(short, count, seed=0, balanced=True)
 
 
-def test_held_out_pictures_come_from_the_mapped_files(folder: Path) -> None:
+def test_held_out_images_come_from_the_mapped_files(folder: Path) -> None:
     whole, data = load(folder), load(folder, validation=7)
     assert data.validation is not None and (len(data.train), len(data.validation)) == (53, 7)
     together = torch.cat([data.train.x, data.validation.x]).flatten(1).sort(0)[0]

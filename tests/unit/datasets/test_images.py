@@ -38,14 +38,14 @@ def test_a_deviation_of_zero_is_refused() -> None:
         Normalise([0.0], [0.0])
 
 
-def test_only_the_chosen_pictures_are_mirrored() -> None:
+def test_only_the_chosen_images_are_mirrored() -> None:
     x = make_pixels(2)
     mirrored = mirror(x, torch.tensor([True, False]))
     assert torch.equal(mirrored[0], x[0].flip(-1))
     assert torch.equal(mirrored[1], x[1])
 
 
-def test_shifting_equals_a_crop_of_the_edge_padded_picture() -> None:
+def test_shifting_equals_a_crop_of_the_edge_padded_image() -> None:
     x, pad = make_pixels(), 4
     offsets = torch.tensor([[-4, 4], [4, -4], [0, 0], [1, 2], [-3, 0], [0, 3]])
     padded = functional.pad(x.double(), (pad,) * 4, mode="replicate")
@@ -63,7 +63,7 @@ def test_augmenting_keeps_shape_and_type_and_follows_the_draw() -> None:
 
 
 def test_every_shift_and_both_mirrorings_occur() -> None:
-    # 4,000 pictures that each hold one bright pixel in the middle: where it ends up tells shift and mirroring apart
+    # 4,000 images that each hold one bright pixel in the middle: where it ends up tells shift and mirroring apart
     x = torch.zeros(4000, 1, 5, 5, dtype=torch.uint8)
     x[:, :, 2, 3] = 1
     places = Augment(flip=True, crop=1)(x, make_draw()).flatten(1).argmax(1)

@@ -11,7 +11,7 @@ import torch
 from tests.helpers.idx import write_small_mnist
 from tpzoo.errors import DataError
 from tpzoo.zoo.datasets import fashion_mnist, mnist
-from tpzoo.zoo.datasets.cards import FashionMnistSettings, MnistSettings
+from tpzoo.zoo.datasets.plugin import FashionMnistSettings, MnistSettings
 
 real = pytest.mark.skipif("TPZOO_DATA" not in os.environ, reason="TPZOO_DATA does not name a folder with MNIST")
 
@@ -59,7 +59,7 @@ def test_missing_files_name_the_folder_and_the_ways_out(tmp_path: Path) -> None:
         mnist.build(MnistSettings(root=str(tmp_path)))
     assert str(tmp_path / "MNIST" / "raw") in caught.value.what
     for way in ("data.root", "TPZOO_DATA", "data.download=true"):
-        assert way in caught.value.mend
+        assert way in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"])
@@ -71,12 +71,12 @@ def test_damaged_files_are_refused(tmp_path: Path, name: str, damage: str) -> No
     file.unlink() if damage == "absent" else file.write_bytes(damaged[damage])
     with pytest.raises(DataError, match="incomplete or damaged") as caught:
         mnist.build(MnistSettings(root=str(tmp_path)))
-    assert "fetch them again" in caught.value.mend
+    assert "fetch them again" in caught.value.hint
 
 
-def test_pictures_of_another_size_are_refused(tmp_path: Path) -> None:
+def test_images_of_another_size_are_refused(tmp_path: Path) -> None:
     write_small_mnist(tmp_path, side=27)
-    with pytest.raises(DataError, match=r"expected pictures of shape \(1, 28, 28\)"):
+    with pytest.raises(DataError, match=r"expected images of shape \(1, 28, 28\)"):
         mnist.build(MnistSettings(root=str(tmp_path)))
 
 

@@ -13,8 +13,8 @@ import torch
 
 from tpzoo.engine.data import Data
 from tpzoo.errors import DataError, SettingError
-from tpzoo.zoo.datasets.cards import NpzSettings
 from tpzoo.zoo.datasets.npz import build
+from tpzoo.zoo.datasets.plugin import NpzSettings
 
 numbers = np.random.default_rng(0)
 
@@ -51,7 +51,7 @@ def test_floating_point_labels_make_a_regression(tmp_path: Path, width: int | No
     assert data.train.y.shape == (20, width or 1) == (20, data.spec.output_size)
 
 
-def test_pictures_with_channels_last(tmp_path: Path) -> None:
+def test_images_with_channels_last(tmp_path: Path) -> None:
     pixels = numbers.integers(0, 256, (20, 5, 6, 3), dtype=np.uint8)
     data = load(tmp_path, arrays(x_train=pixels, x_test=pixels[:6]), channels="last", crop=1)
     assert data.spec.input_shape == (3, 5, 6)
@@ -59,7 +59,7 @@ def test_pictures_with_channels_last(tmp_path: Path) -> None:
     assert data.augment is not None
 
 
-def test_grey_pictures_get_a_channel(tmp_path: Path) -> None:
+def test_grey_images_get_a_channel(tmp_path: Path) -> None:
     pixels = numbers.integers(0, 256, (20, 5, 6), dtype=np.uint8)
     assert load(tmp_path, arrays(x_train=pixels, x_test=pixels[:6])).spec.input_shape == (1, 5, 6)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tpzoo.errors import SettingError
-from tpzoo.zoo.datasets.cards import TeacherSettings
+from tpzoo.zoo.datasets.plugin import TeacherSettings
 from tpzoo.zoo.datasets.teacher import answer, build, draw_weights
 
 SMALL = TeacherSettings(inputs=4, outputs=2, hidden=(8, 6), train_count=40, valid_count=8, test_count=12)

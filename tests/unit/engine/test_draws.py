@@ -13,8 +13,8 @@ from tpzoo.runner.build import Built, build
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     data = write_toy_data(tmp_path_factory.mktemp("toy"))
-    words = ("feedback=direct", "learner=drl", "rule=dtp", "architecture.hidden=[40,40]", "learner.sigma=[0.5,2.0]")
-    return build(toy(data, *words, "precision=float64").experiment, catalogue())
+    overrides = ("feedback=direct", "learner=drl", "rule=dtp", "architecture.hidden=[40,40]", "learner.sigma=[0.5,2.0]")
+    return build(toy(data, *overrides, "precision=float64").experiment, catalogue())
 
 
 def test_edges_and_steps_have_noise_of_their_own(built: Built) -> None:

@@ -1,4 +1,4 @@
-"""Losses against torch's, their gradients against autograd, and what the output strategies make of them."""
+"""Losses against torch's, their gradients against autograd, and what the output targets make of them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tpzoo.engine.objective import Loss
 from tpzoo.zoo.losses.cross_entropy import CrossEntropy
 from tpzoo.zoo.losses.mse import MeanSquaredError
 from tpzoo.zoo.outputs.argmin import Argmin
-from tpzoo.zoo.outputs.cards import GradientSettings
 from tpzoo.zoo.outputs.gradient import Gradient
+from tpzoo.zoo.outputs.plugin import GradientSettings
 
 OUT = torch.linspace(-2, 2, 20, dtype=torch.float64).view(5, 4).sin()
 CLASSES = torch.tensor([0, 3, 1, 2, 3])

@@ -12,8 +12,8 @@ from tests.oracle.parts import make_feedback
 from tpzoo import PerName
 from tpzoo.errors import SettingError
 from tpzoo.runner.build import build
-from tpzoo.zoo.feedback.cards import LinearSettings
 from tpzoo.zoo.feedback.linear import LinearMap
+from tpzoo.zoo.feedback.plugin import LinearSettings
 
 
 def test_the_bias_may_differ_from_edge_to_edge() -> None:

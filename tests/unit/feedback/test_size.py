@@ -12,16 +12,16 @@ import pytest
 from tpzoo.engine.feedback import Ends, FeedbackMap, no_twins
 from tpzoo.errors import CompatibilityError, SettingError, UnknownComponentError
 from tpzoo.zoo.feedback import mlp, random_hidden
-from tpzoo.zoo.feedback.cards import (
+from tpzoo.zoo.feedback.dense import DenseMap
+from tpzoo.zoo.feedback.linear import LinearMap
+from tpzoo.zoo.feedback.mirror import MirrorMap
+from tpzoo.zoo.feedback.plugin import (
     DenseSettings,
     LinearSettings,
     MirrorSettings,
     MlpMapSettings,
     RandomHiddenSettings,
 )
-from tpzoo.zoo.feedback.dense import DenseMap
-from tpzoo.zoo.feedback.linear import LinearMap
-from tpzoo.zoo.feedback.mirror import MirrorMap
 
 FORMS = [(DenseMap, DenseSettings), (LinearMap, LinearSettings)]
 
@@ -38,7 +38,7 @@ def test_a_stem_at_full_size_is_refused(form: Callable[..., FeedbackMap], settin
     assert "edge 'stem' from 'output' (1000,) to 'stem' (64, 112, 112)" in caught.value.what
     assert f"{weights:,} weights" in caught.value.what
     assert f"{math.floor(weights * 4 / 1e6 + 0.5):,} MB" in caught.value.what
-    assert all(word in caught.value.mend for word in ("mirror", "feedback=tied", "max_weights"))
+    assert all(word in caught.value.hint for word in ("mirror", "feedback=tied", "max_weights"))
 
 
 @pytest.mark.parametrize(("form", "settings"), FORMS)
@@ -52,14 +52,14 @@ def test_the_limit_itself_is_allowed(form: Callable[..., FeedbackMap], settings:
 @pytest.mark.parametrize("recurrent", [False, True])
 def test_the_largest_matrix_of_maps_with_a_hidden_layer_counts(recurrent: bool) -> None:
     """24 units below 10: Q is 24 x (7 + 24) with random features, the mlp's layers 7 x (10 + 24) and 24 x 7."""
-    wire = ends((10,), (2, 3, 4), blocks=(object(), object()))
+    edge = ends((10,), (2, 3, 4), blocks=(object(), object()))
     sizes = {random_hidden: 24 * (7 + 24 * recurrent), mlp: max(7 * (10 + 24 * recurrent), 24 * 7)}
     settings = {random_hidden: partial(RandomHiddenSettings, width=7), mlp: partial(MlpMapSettings, hidden=(7,))}
     for form, size in sizes.items():
-        made = form.build(settings[form](recurrent=recurrent, max_weights=size), wire)
+        made = form.build(settings[form](recurrent=recurrent, max_weights=size), edge)
         assert max(p.numel() for p in made.parameters()) == size
         with pytest.raises(SettingError, match=f"{size} weights"):
-            form.build(settings[form](recurrent=recurrent, max_weights=size - 1), wire)
+            form.build(settings[form](recurrent=recurrent, max_weights=size - 1), edge)
 
 
 def test_a_missing_twin_is_named_with_what_would_work() -> None:
@@ -69,4 +69,4 @@ def test_a_missing_twin_is_named_with_what_would_work() -> None:
     with pytest.raises(CompatibilityError) as caught:
         MirrorMap(MirrorSettings(), ends((2,), (3,), blocks=(object(),), make_twin=make_twin))
     assert "block 'stem'" in caught.value.what and "Attention" in caught.value.what
-    assert all(word in caught.value.mend for word in ("map=dense", "tied", "plugin"))
+    assert all(word in caught.value.hint for word in ("map=dense", "tied", "plugin"))

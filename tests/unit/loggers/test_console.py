@@ -7,8 +7,8 @@ import io
 from rich.console import Console
 
 from tpzoo.engine.logger import Logger, LogRecord, RunInfo
-from tpzoo.zoo.loggers.cards import ConsoleSettings, tpzoo_loggers
 from tpzoo.zoo.loggers.console import ConsoleLogger, build
+from tpzoo.zoo.loggers.plugin import ConsoleSettings, tpzoo_loggers
 
 EPOCH = {"train_loss": 0.12345, "test_accuracy": 0.9712, "valid_accuracy": 0.5, "bp_angle/fc1": 30.0}
 

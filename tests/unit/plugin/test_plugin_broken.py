@@ -108,15 +108,15 @@ BROKEN: dict[str, tuple[str, str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("text", "what", "mend"), BROKEN.values(), ids=BROKEN.keys())
-def test_a_broken_plugin_is_named_and_isolated(tmp_path: Path, text: str, what: str, mend: str) -> None:
+@pytest.mark.parametrize(("text", "what", "hint"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_plugin_is_named_and_isolated(tmp_path: Path, text: str, what: str, hint: str) -> None:
     broken = write_file(tmp_path, text, "broken.py")
     catalogue = load_catalogue([broken, write_file(tmp_path, rule("good"), "good.py")], builtins=())
     (failure,) = catalogue.failures
     assert failure.key == broken and failure.records == ()
     assert catalogue.names("rule") == ["good"]
     assert failure.error is not None and f"plugin '{broken}'" in failure.error.what
-    assert what in failure.error.what and mend in str(failure.error)
+    assert what in failure.error.what and hint in str(failure.error)
 
 
 def test_the_error_of_a_broken_plugin_is_quoted_where_a_name_is_missing(tmp_path: Path) -> None:

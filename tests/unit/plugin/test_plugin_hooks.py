@@ -50,7 +50,7 @@ def test_all_lists_every_export_and_nothing_else() -> None:
 def test_the_door_loads_no_torch() -> None:
     code = (
         "import sys\nfrom tpzoo import TargetRule, hookimpl\nfrom tpzoo.plugin.discovery import load_catalogue\n"
-        "load_catalogue(builtins=('tpzoo.runner.cards',))\n"
+        "load_catalogue(builtins=('tpzoo.runner.plugin',))\n"
         "heavy = {'torch', 'timm', 'omegaconf', 'numpy'} & set(sys.modules)\nassert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

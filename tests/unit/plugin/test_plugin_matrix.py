@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from tpzoo import Architecture, FeedbackLearner, FeedbackPath, MapForm, OutputStrategy, TargetRule
+from tpzoo import Architecture, FeedbackLearner, FeedbackPath, MapForm, OutputTarget, TargetRule
 from tpzoo.plugin.catalogue import Catalogue, PluginInfo
 from tpzoo.plugin.compatibility import incompatibilities
 from tpzoo.plugin.discovery import load_catalogue
@@ -42,7 +42,7 @@ def make(kind: type[Record], name: str, **details: object) -> Record:
     return kind(name=name, summary="s", build=print, **details)  # type: ignore[arg-type]
 
 
-PARTS = (make(FeedbackPath, "none"), make(FeedbackLearner, "none"), make(OutputStrategy, "o"), make(MapForm, "m"))
+PARTS = (make(FeedbackPath, "none"), make(FeedbackLearner, "none"), make(OutputTarget, "o"), make(MapForm, "m"))
 
 
 def test_what_an_architecture_could_provide_is_open_until_one_is_chosen() -> None:

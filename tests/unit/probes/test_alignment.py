@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from image_networks import VGG, build_words
+from image_networks import VGG, build_from
 
 from tpzoo.engine import Snapshot, angle
 from tpzoo.runner.build import Built
@@ -32,10 +32,10 @@ def measured(built: Built, probe: str) -> dict[str, float]:
     return found
 
 
-@pytest.mark.parametrize("words", [LINEAR, VGG])
-def test_copies_of_the_forward_weights_are_aligned(words: tuple[str, ...]) -> None:
-    built = build_words(
-        *words, "feedback.map.init=symmetric", "probes.weight_alignment.every=1", "feedback_training.iterations=0"
+@pytest.mark.parametrize("overrides", [LINEAR, VGG])
+def test_copies_of_the_forward_weights_are_aligned(overrides: tuple[str, ...]) -> None:
+    built = build_from(
+        *overrides, "feedback.map.init=symmetric", "probes.weight_alignment.every=1", "feedback_training.iterations=0"
     )
     found = measured(built, "weight_alignment")
     assert len(found) == 2 * len(built.engine.feedback.edges)
@@ -43,7 +43,7 @@ def test_copies_of_the_forward_weights_are_aligned(words: tuple[str, ...]) -> No
 
 
 def test_weight_alignment_is_the_angle_and_the_distance_of_whole_tensors() -> None:
-    built = build_words(*LINEAR, "probes.weight_alignment.every=1", "feedback_training.iterations=0")
+    built = build_from(*LINEAR, "probes.weight_alignment.every=1", "feedback_training.iterations=0")
     weight = built.engine.network.get_parameter("blocks.fc2.linear.weight").detach().clone()
     feedback = built.engine.feedback.get_parameter("maps.fc2.twin.twins.linear.matrix.weight").detach().T
     found = measured(built, "weight_alignment")
@@ -53,13 +53,13 @@ def test_weight_alignment_is_the_angle_and_the_distance_of_whole_tensors() -> No
 
 def test_linear_blocks_have_the_angle_of_their_weights() -> None:
     """J_G = V and J_F^T = W^T in a linear network; Hutchinson's error with 2000 vectors of 32 samples is below 1 %."""
-    words = ("probes.jacobian_alignment={every: 1, vectors: 2000}", "probes.weight_alignment.every=1")
-    built = build_words(*LINEAR, *words, "feedback_training.iterations=0")
+    overrides = ("probes.jacobian_alignment={every: 1, vectors: 2000}", "probes.weight_alignment.every=1")
+    built = build_from(*LINEAR, *overrides, "feedback_training.iterations=0")
     jacobians = measured(built, "jacobian_alignment")
-    weights = measured(build_words(*LINEAR, *words, "feedback_training.iterations=0"), "weight_alignment")
+    weights = measured(build_from(*LINEAR, *overrides, "feedback_training.iterations=0"), "weight_alignment")
     for edge in ("fc2", "fc3"):
         assert jacobians[f"{edge}/angle"] == pytest.approx(weights[f"{edge}/angle"], abs=1.0)
-    weight = build_words(*LINEAR).engine.network.get_parameter("blocks.fc3.linear.weight").detach()
+    weight = build_from(*LINEAR).engine.network.get_parameter("blocks.fc3.linear.weight").detach()
     feedback = built.engine.feedback.get_parameter("maps.fc3.twin.twins.linear.matrix.weight").detach()
     assert jacobians["fc3/ratio"] == pytest.approx(float(feedback.norm() / weight.norm()), rel=0.02)
 
@@ -67,7 +67,7 @@ def test_linear_blocks_have_the_angle_of_their_weights() -> None:
 def test_the_true_adjoint_of_an_elu_network_has_angle_zero() -> None:
     """J_G = A unpool diag(s'(h)) is J_F^T where the map's weights are F's and ELU'(h) = h + 1 = exp(a) for a < 0 fits:
     at the block's output the map sees ELU'(ELU(a)), which is exp(ELU(a)), close to exp(a) for small a only."""
-    built = build_words(
+    built = build_from(
         *VGG, "feedback.map.init=symmetric", "probes.jacobian_alignment.every=1", "feedback_training.iterations=0"
     )
     found = measured(built, "jacobian_alignment")
@@ -76,8 +76,10 @@ def test_the_true_adjoint_of_an_elu_network_has_angle_zero() -> None:
 
 
 def test_jacobian_alignment_of_direct_edges_goes_through_all_blocks_above() -> None:
-    words = ("precision=float64", "architecture.hidden=[12,9]", "feedback=direct", "feedback.map=linear")
-    built = build_words(*words, "feedback_training.iterations=0", "probes.jacobian_alignment={every: 1, vectors: 400}")
+    overrides = ("precision=float64", "architecture.hidden=[12,9]", "feedback=direct", "feedback.map=linear")
+    built = build_from(
+        *overrides, "feedback_training.iterations=0", "probes.jacobian_alignment={every: 1, vectors: 400}"
+    )
     trace_of = built.engine.network
     x = built.data.prepare(built.data.train.x[:32], built.dtype)
     trace = trace_of.trace(x, update_buffers=False)

@@ -27,7 +27,7 @@ def part(folder: Path, title: str) -> Section:
 
 
 def panels(section: Section, picture: int = 0) -> list[str]:
-    return [axes.get_title() for axes in section.pictures[picture].draw().axes]
+    return [axes.get_title() for axes in section.figures[picture].draw().axes]
 
 
 def at(value: float, names: Sequence[str], probe: str = "bp_angle") -> dict[str, dict[int, float]]:
@@ -39,7 +39,7 @@ def test_lines_are_rolling_means_over_steps_and_seeds(tmp_path: Path) -> None:
         values = {step: step + shift for step in range(1, 41)}
         write_run(tmp_path / str(seed), seed=seed, probes={"bp_angle/fc1": values}, blocks=["fc1", "fc2"])
     section = part(tmp_path, "Alignment")
-    (axes,) = section.pictures[0].draw().axes
+    (axes,) = section.figures[0].draw().axes
     line = axes.lines[0]
     x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
     assert x.tolist() == list(range(1, 41))
@@ -115,7 +115,7 @@ def test_each_method_has_an_output_block_of_its_own(tmp_path: Path) -> None:
     for depth in (2, 3):
         names = [f"fc{i}" for i in range(1, depth + 1)]
         write_run(tmp_path / str(depth), name=f"deep{depth}", probes=at(5.0, names), blocks=names)
-    (first, second) = part(tmp_path, "Alignment").pictures[0].draw().axes
+    (first, second) = part(tmp_path, "Alignment").figures[0].draw().axes
     assert [line.get_label() for line in first.lines[:2]] == ["deep2", "deep3"]
     assert [line.get_label() for line in second.lines[:1]] == ["deep3"]
 
@@ -137,7 +137,7 @@ def test_every_quantity_gets_a_figure_in_the_section_of_its_kind(tmp_path: Path)
     config = {"probes": {"mine": {"name": "gn_angle"}}}
     write_run(tmp_path / "run", probes=probes, blocks=["fc1", "fc2", "fc3"], config=config)
     found = {
-        title: [picture.name for picture in part(tmp_path, title).pictures]
+        title: [picture.name for picture in part(tmp_path, title).figures]
         for title in ("Alignment", "Reconstruction", "Other")
     }
     assert found == {
@@ -145,9 +145,9 @@ def test_every_quantity_gets_a_figure_in_the_section_of_its_kind(tmp_path: Path)
         "Reconstruction": ["reconstruction"],
         "Other": ["jacobian_alignment_ratio", "new"],
     }
-    units = [picture.draw().axes[0].get_ylabel() for picture in part(tmp_path, "Alignment").pictures]
+    units = [picture.draw().axes[0].get_ylabel() for picture in part(tmp_path, "Alignment").figures]
     assert units == ["degrees"] * 4
-    assert part(tmp_path, "Reconstruction").pictures[0].draw().axes[0].get_ylabel() == "loss"
+    assert part(tmp_path, "Reconstruction").figures[0].draw().axes[0].get_ylabel() == "loss"
 
 
 def test_layers_of_a_block_stand_where_the_block_does(tmp_path: Path) -> None:
@@ -170,11 +170,11 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
 def test_a_figure_with_nothing_or_too_much_to_draw_leaves_its_table(tmp_path: Path) -> None:
     write_run(tmp_path / "one", probes=at(5.0, ["fc2"]), blocks=["fc1", "fc2"])
     section = part(tmp_path / "one", "Alignment")
-    assert section.pictures == [] and len(section.tables[0].rows) == 1
+    assert section.figures == [] and len(section.tables[0].rows) == 1
     assert section.left_out == ["figure of bp_angle: only the output block was measured; see tables/bp_angle.csv"]
     write_run(tmp_path / "many", probes=at(5.0, [f"b{i}" for i in range(37)], "new"))
     section = part(tmp_path / "many", "Other")
-    assert section.pictures == [] and len(section.tables[0].rows) == 37
+    assert section.figures == [] and len(section.tables[0].rows) == 37
     assert section.left_out == ["figure of new: 37 panels are too many; see tables/new.csv"]
 
 
@@ -182,7 +182,7 @@ def test_a_long_line_is_thinned_from_end_to_end(tmp_path: Path) -> None:
     values = {step: 1.0 for step in range(5000)}
     write_run(tmp_path / "run", probes={"bp_angle/fc1": values}, blocks=["fc1", "fc2"])
     section = part(tmp_path, "Alignment")
-    x = np.asarray(section.pictures[0].draw().axes[0].lines[0].get_xdata())
+    x = np.asarray(section.figures[0].draw().axes[0].lines[0].get_xdata())
     assert len(x) == 600 and (x[0], x[-1]) == (0, 4999)
     assert len(section.tables[0].rows) == 5000
 

@@ -26,7 +26,7 @@ def test_errors_are_means_over_seeds_in_per_cent(tmp_path: Path) -> None:
         )
         write_run(tmp_path / str(seed), seed=seed, epochs=figures)
     made = section(tmp_path)
-    figure = made.pictures[0].draw()
+    figure = made.figures[0].draw()
     assert [axes.get_title() for axes in figure.axes] == ["validation error (%)", "test error (%)", "train loss"]
     assert np.asarray(figure.axes[1].lines[0].get_ydata()).tolist() == [50.0, 50.0]
     assert np.asarray(figure.axes[2].lines[0].get_ydata()).tolist() == [4.0, 1.0]
@@ -38,7 +38,7 @@ def test_errors_are_means_over_seeds_in_per_cent(tmp_path: Path) -> None:
 def test_regressions_and_classifications_have_panels_of_their_own(tmp_path: Path) -> None:
     write_run(tmp_path / "a", name="a", epochs=epochs(train_loss=[2.0], test_loss=[1.0], test_accuracy=[0.5]))
     write_run(tmp_path / "b", name="b", epochs=epochs(train_loss=[2.0], test_loss=[1.0], valid_loss=[1.0]))
-    figure = section(tmp_path).pictures[0].draw()
+    figure = section(tmp_path).figures[0].draw()
     lines = {axes.get_title(): [line.get_label() for line in axes.lines] for axes in figure.axes}
     assert lines == {"test error (%)": ["a"], "validation loss": ["b"], "test loss": ["b"], "train loss": ["a", "b"]}
 
@@ -48,12 +48,12 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     assert section(tmp_path).left_out == ["validation curves: no run has validation data"]
     write_run(tmp_path / "b" / "c", epochs=[], probes={"bp_angle/fc1": {1: 1.0}})
     made = section(tmp_path / "b")
-    assert made.is_empty and made.left_out == ["learning curves: no run has figures of an epoch"]
+    assert made.is_empty and made.left_out == ["learning curves: no run has metrics of an epoch"]
 
 
 def test_losses_over_orders_of_magnitude_get_a_logarithmic_axis(tmp_path: Path) -> None:
     write_run(tmp_path / "a", epochs=epochs(train_loss=[100.0, 1.0], test_accuracy=[0.0, 1.0]))
-    figure = section(tmp_path).pictures[0].draw()
+    figure = section(tmp_path).figures[0].draw()
     assert {axes.get_title(): axes.get_yscale() for axes in figure.axes} == {
         "test error (%)": "linear", "train loss": "log",
     }  # fmt: skip
@@ -74,4 +74,4 @@ def test_a_run_without_an_epoch_hides_no_curve_of_a_regression(tmp_path: Path) -
     probes = {"bp_angle/fc1": {1: 1.0}}
     write_run(tmp_path / "0", seed=0, status="failed", epochs=[], probes=probes, config={"epochs": 1})
     write_run(tmp_path / "1", seed=1, epochs=epochs(train_loss=[2.0], test_loss=[1.0]))
-    assert [axes.get_title() for axes in section(tmp_path).pictures[0].draw().axes] == ["test loss", "train loss"]
+    assert [axes.get_title() for axes in section(tmp_path).figures[0].draw().axes] == ["test loss", "train loss"]

@@ -32,7 +32,7 @@ def test_bars_are_means_over_steps_and_seeds(tmp_path: Path) -> None:
         ["null_space_ratio", "fc1", "b", 0.75, None, 1, 1],
         ["null_space_ratio", "fc2", "a", 0.25, 0.0, 2, 2],
     ]
-    (axes,) = section.pictures[0].draw().axes
+    (axes,) = section.figures[0].draw().axes
     bars = [container for container in axes.containers if isinstance(container, BarContainer)]
     assert [[bar.get_height() for bar in each] for each in bars] == [[0.5, 0.25], [0.75]]
     assert [bars[0].get_label(), bars[1].get_label()] == ["a", "b"]

@@ -61,7 +61,7 @@ def test_arrows_are_half_as_long_as_the_way_to_the_label(tmp_path: Path) -> None
     write_run(tmp_path / "b", name="b", probes=sample(0, (1, 1), (4, 5), (0, -2e-9)))
     section = output_step.section(methods_in(tmp_path))
     assert section.left_out == []
-    (axes,) = section.pictures[0].draw().axes
+    (axes,) = section.figures[0].draw().axes
     arrows = [each for each in axes.collections if isinstance(each, Quiver)]
     found = [(*each.XY[0].tolist(), *np.ravel([each.U, each.V]).tolist()) for each in arrows]
     assert found == [pytest.approx((1, 1, 1.5, 2.0)), pytest.approx((1, 1, 0, -2.5))]
@@ -73,7 +73,7 @@ def test_arrows_are_half_as_long_as_the_way_to_the_label(tmp_path: Path) -> None
 
 def test_nine_contours_are_circles_around_the_label(tmp_path: Path) -> None:
     write_run(tmp_path / "a", probes=sample(0, (1, 1), (4, 5), (1e-6, 0)))
-    (axes,) = output_step.section(methods_in(tmp_path)).pictures[0].draw().axes
+    (axes,) = output_step.section(methods_in(tmp_path)).figures[0].draw().axes
     (contours,) = [each for each in axes.collections if isinstance(each, ContourSet)]
     assert len(contours.levels) == 9 and all(len(path.vertices) for path in contours.get_paths())
     for level, path in zip(contours.levels, contours.get_paths(), strict=True):
@@ -87,7 +87,7 @@ def test_one_panel_for_each_sample_in_their_order(tmp_path: Path) -> None:
     for number in (10, 2, 0):
         probes |= sample(number, (0, 0), (1, number), (1e-6, 0))
     write_run(tmp_path / "a", probes=probes)
-    figure = output_step.section(methods_in(tmp_path)).pictures[0].draw()
+    figure = output_step.section(methods_in(tmp_path)).figures[0].draw()
     assert [axes.get_title() for axes in figure.axes] == ["step 3, sample 0", "step 3, sample 2", "step 3, sample 10"]
 
 
@@ -110,7 +110,7 @@ def test_every_logged_step_is_in_the_table_and_in_the_mean_angle(tmp_path: Path)
     assert gn == (pytest.approx(60), pytest.approx(math.sqrt((60**2 + 30**2 + 30**2) / 2)), 3, 1)
     (grid,) = section.grids
     assert grid.rows[0] == ["bp", "90.00", "77.94", "3", "1", "first two outputs"]
-    assert len(section.pictures[0].draw().axes) == 3
+    assert len(section.figures[0].draw().axes) == 3
 
 
 def test_a_logged_angle_is_over_all_outputs_and_is_kept_apart(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_angles_of_a_single_output_have_no_figure(tmp_path: Path) -> None:
     write_run(tmp_path / "a", probes={"output_step/0/output_0": {1: 1.0}, "output_step/0/angle": {1: 180.0}})
     section = output_step.section(methods_in(tmp_path))
     assert angles_of(section) == {("demo", "all outputs"): (180, None, 1, 1)}
-    assert section.pictures == [] and section.left_out == [
+    assert section.figures == [] and section.left_out == [
         "arrows of demo in 1 samples of output space: two outputs are not all known",
         "output-space figure: no run has the probe output_step with two outputs",
     ]
@@ -148,10 +148,10 @@ def test_the_first_steps_that_most_methods_have_are_drawn_and_named(tmp_path: Pa
         probes = logged(*(sample(0, (0, 0), (1, 1), (1, 0), at=at) for at in steps))
         write_run(tmp_path / name, name=name, seed=5, probes=probes)
     section = output_step.section(methods_in(tmp_path))
-    shown = [axes.get_title() for axes in section.pictures[0].draw().axes]
+    shown = [axes.get_title() for axes in section.figures[0].draw().axes]
     assert shown == [f"step {at}, sample 0" for at in (1, 2, 3, 4, 6, 8)]
-    assert "sample 0 of the batch at step 1, 2, 3, 4, 6, 8." in section.pictures[0].caption
-    assert "of 14 logged samples (seed 5)" in section.pictures[0].caption
+    assert "sample 0 of the batch at step 1, 2, 3, 4, 6, 8." in section.figures[0].caption
+    assert "of 14 logged samples (seed 5)" in section.figures[0].caption
     assert len(section.tables[0].rows) == 18
 
 
@@ -162,8 +162,8 @@ def test_a_seed_that_most_methods_have_is_drawn_and_all_are_counted(tmp_path: Pa
             probes = sample(0, (0, 0), (seed, 9), (seed, 0))
             write_run(tmp_path / name / str(seed), name=name, seed=seed, probes=probes)
     section = output_step.section(methods_in(tmp_path))
-    assert section.left_out == [] and "(seed 2)" in section.pictures[0].caption
-    (axes,) = section.pictures[0].draw().axes
+    assert section.left_out == [] and "(seed 2)" in section.figures[0].caption
+    (axes,) = section.figures[0].draw().axes
     assert len([each for each in axes.collections if isinstance(each, Quiver)]) == 2
     assert [(row["method"], row["seed"]) for row in rows(section, 0)] == [("a", 1), ("a", 2), ("b", 2), ("b", 3)]
     assert [row["n"] for row in rows(section, 1)] == [2, 2]
@@ -175,7 +175,7 @@ def test_a_run_that_is_not_done_is_in_the_table_only(tmp_path: Path) -> None:
     section = output_step.section(methods_in(tmp_path))
     assert [(row["seed"], row["counted"]) for row in rows(section, 0)] == [(0, 0), (1, 1)]
     assert angles_of(section)["demo", "first two outputs"] == (pytest.approx(45), None, 1, 1)
-    assert "(seed 1)" in section.pictures[0].caption
+    assert "(seed 1)" in section.figures[0].caption
 
 
 def test_what_cannot_be_drawn_is_said(tmp_path: Path) -> None:
@@ -191,14 +191,14 @@ def test_what_cannot_be_drawn_is_said(tmp_path: Path) -> None:
         "arrows of d in 1 samples of output space: two outputs are not all known",
         "arrows of e in 1 samples of output space: two outputs are not all known",
     ]
-    (axes,) = section.pictures[0].draw().axes
+    (axes,) = section.figures[0].draw().axes
     assert len([each for each in axes.collections if isinstance(each, Quiver)]) == 1
 
 
 def test_an_output_on_its_label_can_be_drawn(tmp_path: Path) -> None:
     write_run(tmp_path / "a", probes=sample(0, (1, 1), (1, 1), (1, 0)))
     with io.BytesIO() as file:
-        output_step.section(methods_in(tmp_path)).pictures[0].draw().savefig(file, format="svg")
+        output_step.section(methods_in(tmp_path)).figures[0].draw().savefig(file, format="svg")
         assert b"NaN" not in file.getvalue() and b"</svg>" in file.getvalue()
 
 

@@ -140,7 +140,7 @@ def test_runs_that_are_not_done_are_in_no_mean(tmp_path: Path) -> None:
     (row,) = made.grids[0].rows
     assert row == ["demo", "20.50 ± 0.71", "20.50 ± 0.71", "0.5 ± 0", "2, 2", "2", "2", "2 of 4"]
     assert made.text[1:] == [
-        f"Not done, and in no figure of demo: {tmp_path / '2'} (failed, 0 of 2 epochs),"
+        f"Not done, and in no number of demo: {tmp_path / '2'} (failed, 0 of 2 epochs),"
         f" {tmp_path / '3'} (interrupted, 1 of 2 epochs)."
     ]
     values = dict(zip(made.tables[0].columns, made.tables[0].rows[0], strict=True))
@@ -180,7 +180,7 @@ def test_validation_figures_that_are_no_numbers_are_not_missing_data(tmp_path: P
     write_run(tmp_path / "run", epochs=epochs(valid_loss=[math.nan] * 2, test_loss=[4.0, 5.0]))
     assert (only(tmp_path).chosen_by, only(tmp_path).epoch, only(tmp_path).test) == (ODD, 2, 5.0)
     text = " ".join(results.section(methods_in(tmp_path)).text)
-    assert "Without a validation figure that is a number" in text and "Without validation data" not in text
+    assert "Without a validation metric that is a number" in text and "Without validation data" not in text
 
 
 def test_a_run_that_stopped_at_once_makes_no_classification_of_a_regression(tmp_path: Path) -> None:

@@ -74,8 +74,8 @@ def test_what_the_folder_says_is_read(tmp_path: Path) -> None:
     [
         ("metrics.csv", "", "its first line is not event"),
         ("metrics.csv", "a,b\n1,2\n", "its first line is not event"),
-        ("metrics.csv", HEADER, "holds no figure"),
-        ("metrics.csv", HEADER + "step,1,1,train_loss,1.0,0.1\n", "holds no figure"),
+        ("metrics.csv", HEADER, "holds no metric"),
+        ("metrics.csv", HEADER + "step,1,1,train_loss,1.0,0.1\n", "holds no metric"),
         ("metrics.csv", HEADER + "epoch,1,1,train_loss,1.0,0.1\nepoch,1,1,test\n", "line 3"),
         ("metrics.csv", HEADER + "epoch,1,1,train_loss,soon,0.1\n", "line 2: could not convert"),
         ("metrics.csv", HEADER + "epoch,1.5,1,train_loss,1.0,0.1\n", "line 2: invalid literal"),

@@ -21,10 +21,10 @@ RECIPES = {
 }
 
 
-def built(words: tuple[str, ...]) -> Built:
+def built(overrides: tuple[str, ...]) -> Built:
     """Digits on a small network, on the GPU."""
     catalogue = load_catalogue()
-    loaded = load(None, ["device=cuda", "architecture.hidden=[16,12]", *words], catalogue)
+    loaded = load(None, ["device=cuda", "architecture.hidden=[16,12]", *overrides], catalogue)
     return build(loaded.experiment, catalogue)
 
 

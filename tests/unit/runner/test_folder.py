@@ -80,7 +80,7 @@ def test_an_earlier_run_is_never_overwritten(tmp_path: Path) -> None:
     path = make(tmp_path, run_dir=tmp_path / "run").path
     with pytest.raises(SettingError, match="not empty") as caught:
         make(tmp_path, run_dir=path)
-    assert f"--resume {path}" in caught.value.mend
+    assert f"--resume {path}" in caught.value.hint
     with pytest.raises(SettingError, match="is a file"):
         make(tmp_path, run_dir=path / "config.yaml")
     before = set(path.iterdir())
@@ -139,7 +139,7 @@ def test_the_summary_keeps_its_contract(tmp_path: Path) -> None:
 
 def test_numbers_that_json_cannot_say_become_null(tmp_path: Path) -> None:
     path = write_summary(tmp_path, make_summary(train_loss=float("nan"), test_loss=float("inf")))
-    values = json.loads(path.read_text(), parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
+    values = json.loads(path.read_text(), parse_constant=lambda token: pytest.fail(f"{token} is not JSON"))
     assert values["train_loss"] is values["test_loss"] is None
 
 
@@ -184,9 +184,9 @@ def test_files_are_readable_as_the_user_wants_them(tmp_path: Path) -> None:
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
 
 
-def git(where: Path, *words: str) -> None:
+def git(where: Path, *overrides: str) -> None:
     identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
-    subprocess.run(["git", "-C", str(where), *identity, *words], check=True, capture_output=True)
+    subprocess.run(["git", "-C", str(where), *identity, *overrides], check=True, capture_output=True)
 
 
 def test_the_revision_is_that_of_the_checkout_that_tracks_the_source(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from tpzoo.engine.learner import Learner
 from tpzoo.errors import SettingError
 from tpzoo.plugin.settings import Component, PerName
 from tpzoo.runner.build import Built, build
-from tpzoo.runner.cards import SGDSettings
 from tpzoo.runner.groups import parameter_groups
 from tpzoo.runner.loop import Training
+from tpzoo.runner.plugin import SGDSettings
 from tpzoo.zoo.learners.reconstruction import Reconstruction
 
 DTP = ("feedback=layerwise", "learner=reconstruction", "rule=dtp", "optimizer.forward=sgd", "optimizer.feedback=sgd")
@@ -26,9 +26,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_toy_data(tmp_path_factory.mktemp("toy"))
 
 
-def trained(data: Path, *words: str) -> tuple[dict[str, Tensor], Built]:
+def trained(data: Path, *overrides: str) -> tuple[dict[str, Tensor], Built]:
     """The weights before a run of one epoch, and what was built, after it."""
-    loaded = toy(data, *DTP, "epochs=1", *words)
+    loaded = toy(data, *DTP, "epochs=1", *overrides)
     built = build(loaded.experiment, catalogue())
     before = {name: p.detach().clone() for name, p in weights(built).items()}
     for _ in Training(loaded.experiment, built, []).run():
@@ -51,7 +51,7 @@ BLOCKS, MAPS = {"blocks.fc1", "blocks.fc2", "blocks.fc3"}, {"maps.fc2", "maps.fc
 
 
 @pytest.mark.parametrize(
-    ("word", "expected"),
+    ("override", "expected"),
     [
         ("optimizer.forward.train=*", BLOCKS | MAPS),
         ("optimizer.forward.train=fc1", {"blocks.fc1"} | MAPS),
@@ -64,8 +64,8 @@ BLOCKS, MAPS = {"blocks.fc1", "blocks.fc2", "blocks.fc3"}, {"maps.fc2", "maps.fc
         ("feedback_training.iterations={fc2: 0, fc3: 1}", BLOCKS | {"maps.fc3"}),
     ],
 )
-def test_only_what_train_names_moves(word: str, expected: set[str], data: Path) -> None:
-    assert moved(*trained(data, word)) == expected
+def test_only_what_train_names_moves(override: str, expected: set[str], data: Path) -> None:
+    assert moved(*trained(data, override)) == expected
 
 
 def test_what_is_not_trained_is_no_parameter_of_the_summary(data: Path, tmp_path: Path) -> None:
@@ -76,8 +76,8 @@ def test_each_block_has_its_own_rate(data: Path) -> None:
     """One plain SGD step is proportional to the rate: two rates for one block, the same gradient."""
     steps = []
     for rates in ("[0.1,0.2,0.3]", "{'*': 0.2, fc1: 0.1, fc3: 0.6}"):
-        words = (f"optimizer.forward.lr={rates}", "batch_size=60", "precision=float64")
-        before, built = trained(data, *words)
+        overrides = (f"optimizer.forward.lr={rates}", "batch_size=60", "precision=float64")
+        before, built = trained(data, *overrides)
         after = weights(built)
         steps.append({name: after[name] - before[name] for name in before if name.startswith("blocks")})
     for name in steps[0]:
@@ -86,7 +86,7 @@ def test_each_block_has_its_own_rate(data: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "parts"),
+    ("override", "parts"),
     [
         ("optimizer.forward.lr=[0.1,0.2]", ["lr lists 2 values for 3 names", "fc1, fc2, fc3"]),
         ("optimizer.feedback.lr=[0.1,0.2,0.3]", ["lr lists 3 values for 2 names", "fc3, fc2"]),
@@ -97,9 +97,9 @@ def test_each_block_has_its_own_rate(data: Path) -> None:
         ("optimizer.forward.lr={fc1: 0.1}", ["no pattern covers fc2, fc3"]),
     ],
 )
-def test_a_list_or_pattern_that_does_not_fit_is_refused(word: str, parts: list[str], data: Path) -> None:
+def test_a_list_or_pattern_that_does_not_fit_is_refused(override: str, parts: list[str], data: Path) -> None:
     with pytest.raises(SettingError) as caught:
-        build(toy(data, *DTP, word).experiment, catalogue())
+        build(toy(data, *DTP, override).experiment, catalogue())
     for part in parts:
         assert part in str(caught.value)
 
@@ -109,9 +109,9 @@ def test_even_for_maps_that_never_learn_a_list_must_fit(data: Path) -> None:
         build(toy(data, *DTP, "learner=frozen", "optimizer.feedback.lr=[0.1,0.2,0.3]").experiment, catalogue())
 
 
-@pytest.mark.parametrize("word", ["optimizer.feedback.lr=[0.1,0.2]", "feedback_training.iterations=[1,2]"])
-def test_settings_by_edge_do_not_stop_a_rule_without_feedback(word: str, data: Path) -> None:
-    built = build(toy(data, "rule=bp", word).experiment, catalogue())
+@pytest.mark.parametrize("override", ["optimizer.feedback.lr=[0.1,0.2]", "feedback_training.iterations=[1,2]"])
+def test_settings_by_edge_do_not_stop_a_rule_without_feedback(override: str, data: Path) -> None:
+    built = build(toy(data, "rule=bp", override).experiment, catalogue())
     assert built.backward.group.optimizer is None
 
 
@@ -129,8 +129,8 @@ class Mirroring(Reconstruction):
 
 
 def test_a_mirrored_optimizer_takes_the_settings_of_the_blocks(data: Path) -> None:
-    words = ("optimizer.forward.lr=[0.1,0.2,0.3]", "optimizer.forward.momentum=0.5", "optimizer.feedback=adam")
-    experiment = toy(data, *DTP, *words).experiment
+    overrides = ("optimizer.forward.lr=[0.1,0.2,0.3]", "optimizer.forward.momentum=0.5", "optimizer.feedback=adam")
+    experiment = toy(data, *DTP, *overrides).experiment
     make = _mirroring(experiment.learner)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tpzoo.zoo.learners.reconstruction.Reconstruction", make)

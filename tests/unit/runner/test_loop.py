@@ -38,8 +38,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_toy_data(tmp_path_factory.mktemp("toy"))
 
 
-def trained(data: Path, *words: str) -> tuple[Training, Kept]:
-    experiment = toy(data, *words).experiment
+def trained(data: Path, *overrides: str) -> tuple[Training, Kept]:
+    experiment = toy(data, *overrides).experiment
     training, kept = Training(experiment, build(experiment, catalogue()), log := [Kept()]), log[0]
     for _ in training.run():
         pass
@@ -59,22 +59,22 @@ def test_a_score_is_that_of_the_whole_split_at_once(size: int, data: Path) -> No
 
 def test_the_training_loss_weighs_every_example_alike(data: Path) -> None:
     """With steps too small to matter, the mean over batches of 16, 16, 16 and 12 is that of the whole set."""
-    words = ("rule=bp", "epochs=1", "optimizer.forward=sgd", "optimizer.forward.lr=1e-30", "precision=float64")
-    training, kept = trained(data, *words)
+    overrides = ("rule=bp", "epochs=1", "optimizer.forward=sgd", "optimizer.forward.lr=1e-30", "precision=float64")
+    training, kept = trained(data, *overrides)
     built = training.built
     whole = evaluate(built.engine.network, built.engine.loss, built.data, built.data.train, torch.float64, TRAIN)
     assert kept.last("train_loss") == pytest.approx(whole.loss, rel=1e-12)
     assert kept.last("train_accuracy") == whole.accuracy
 
 
-@pytest.mark.parametrize("words", [("rule=bp",), (*DTP, "feedback_training.pretrain_epochs=1")], ids=["bp", "dtp"])
-def test_every_example_is_used_once_in_every_pass(words: tuple[str, ...], data: Path) -> None:
+@pytest.mark.parametrize("overrides", [("rule=bp",), (*DTP, "feedback_training.pretrain_epochs=1")], ids=["bp", "dtp"])
+def test_every_example_is_used_once_in_every_pass(overrides: tuple[str, ...], data: Path) -> None:
     seen: list[torch.Tensor] = []
     passes: list[str] = []
 
     def noting(name: str, plain: Any) -> Any:
         def noted(self: Engine, x: torch.Tensor, *rest: Any, **options: Any) -> Any:
-            if name == "train_batch" or ("pretrain" in str(words) and len(seen) < STEPS):
+            if name == "train_batch" or ("pretrain" in str(overrides) and len(seen) < STEPS):
                 seen.append(x)
                 passes.append(name)
             return plain(self, x, *rest, **options)
@@ -84,7 +84,7 @@ def test_every_example_is_used_once_in_every_pass(words: tuple[str, ...], data: 
     with pytest.MonkeyPatch.context() as patch:
         for name in ("train_batch", "train_feedback_batch"):
             patch.setattr(Engine, name, noting(name, getattr(Engine, name)))
-        training, _ = trained(data, *words, "epochs=2")
+        training, _ = trained(data, *overrides, "epochs=2")
     built = training.built
     everything = _rows(built.data.prepare(built.data.train.x, torch.float32))
     assert [len(x) for x in seen] == [16, 16, 16, 12] * (len(seen) // STEPS)
@@ -108,8 +108,8 @@ def test_epochs_and_steps_are_counted(data: Path) -> None:
 
 
 def test_the_rates_of_both_optimizers_follow_their_schedules(data: Path) -> None:
-    words = [f"optimizer.{name}.schedule={{name: step, every: 1, factor: 0.5}}" for name in ("forward", "feedback")]
-    experiment = toy(data, *DTP, *words, "optimizer.forward.lr=0.01", "optimizer.feedback.lr=0.02").experiment
+    overrides = [f"optimizer.{name}.schedule={{name: step, every: 1, factor: 0.5}}" for name in ("forward", "feedback")]
+    experiment = toy(data, *DTP, *overrides, "optimizer.forward.lr=0.01", "optimizer.feedback.lr=0.02").experiment
     built = build(experiment, catalogue())
     rates = []
     for _ in Training(experiment, built, []).run():
@@ -125,7 +125,7 @@ def test_probes_measure_on_every_nth_step_from_the_first(data: Path) -> None:
 
 def test_a_probe_changes_nothing(data: Path, tmp_path: Path) -> None:
     plain, watched = (
-        toy(data, *DTP, *words) for words in ((), ("probes.bp_angle.every=1", "probes.reconstruction.every=1"))
+        toy(data, *DTP, *overrides) for overrides in ((), ("probes.bp_angle.every=1", "probes.reconstruction.every=1"))
     )
     finals = []
     for name, loaded in (("plain", plain), ("watched", watched)):

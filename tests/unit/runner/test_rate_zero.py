@@ -31,9 +31,9 @@ def weights(module: torch.nn.Module) -> dict[str, Tensor]:
     return {name: p.detach().clone() for name, p in module.named_parameters()}
 
 
-def run(recipe: str, *words: str) -> tuple[Built, dict[str, Tensor], dict[str, Tensor], dict[str, float]]:
+def run(recipe: str, *overrides: str) -> tuple[Built, dict[str, Tensor], dict[str, Tensor], dict[str, float]]:
     """A short run: what was built, its weights before, its feedback before, and the last value of every measurement."""
-    loaded = load(recipe_folder() / "meulemans2020" / recipe, [*FEW, *words], load_catalogue())
+    loaded = load(recipe_folder() / "meulemans2020" / recipe, [*FEW, *overrides], load_catalogue())
     built = build(loaded.experiment, loaded.catalogue)
     network, feedback = weights(built.engine.network), weights(built.engine.feedback)
     logger = Kept()

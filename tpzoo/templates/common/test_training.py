@@ -5,11 +5,11 @@ from pathlib import Path
 from tpzoo.config import load
 from tpzoo.runner import train
 
-WORDS = ["epochs=4", "batch_size=32", "optimizer.forward.lr=2e-3", "MY_WORD"]
+OVERRIDES = ["epochs=4", "batch_size=32", "optimizer.forward.lr=2e-3", "MY_SELECTION"]
 
 
 def test_it_learns(tmp_path: Path) -> None:
-    loaded = load(None, WORDS, plugins=["my_package.plugin"])
+    loaded = load(None, OVERRIDES, plugins=["my_package.plugin"])
     summary = train(loaded, loaded.catalogue, run_dir=tmp_path / "run", quiet=True)
     assert summary.status == "done"
     assert summary.test_accuracy is not None

@@ -5,7 +5,7 @@ from pathlib import Path
 from tpzoo.config import load
 from tpzoo.runner import train
 
-WORDS = [
+OVERRIDES = [
     "epochs=20",
     "batch_size=32",
     "optimizer.forward.lr=3e-3",
@@ -16,7 +16,7 @@ WORDS = [
 
 
 def test_it_can_be_learnt(tmp_path: Path) -> None:
-    loaded = load(None, WORDS, plugins=["my_package.plugin"])
+    loaded = load(None, OVERRIDES, plugins=["my_package.plugin"])
     summary = train(loaded, loaded.catalogue, run_dir=tmp_path / "run", quiet=True)
     assert summary.status == "done"
     assert summary.test_accuracy is not None

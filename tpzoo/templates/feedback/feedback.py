@@ -7,7 +7,7 @@ from tpzoo.templates.feedback.plugin import MyEntrySettings
 def build(settings: MyEntrySettings, network: Network, connect: Connect) -> Feedback:
     """The edges, in the order in which displacements flow; each is named by its target.
 
-    ``connect(name, source, target)`` puts the map that the config selects on the wire.
+    ``connect(name, source, target)`` puts the map that the config selects on the edge.
     """
     hidden = [node.name for node in network.nodes[:-1]]
     if not hidden:

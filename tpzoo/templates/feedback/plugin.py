@@ -10,7 +10,7 @@ from tpzoo import Component, FeedbackPath, component, hookimpl
 class MyEntrySettings:
     """Settings of ``my_entry``."""
 
-    map: Component = component("map", "dense", help="what sits on every wire")
+    map: Component = component("map", "dense", help="what sits on every edge")
 
 
 @hookimpl

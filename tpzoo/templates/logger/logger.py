@@ -1,4 +1,4 @@
-"""Every record as one line of JSON: ``{"event", "epoch", "step", "seconds", ...figures}``."""
+"""Every record as one line of JSON: ``{"event", "epoch", "step", "seconds", ...metrics}``."""
 
 import json
 import os

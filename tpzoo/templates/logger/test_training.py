@@ -6,11 +6,11 @@ from pathlib import Path
 from tpzoo.config import load
 from tpzoo.runner import train
 
-WORDS = ["epochs=2", "architecture.hidden=[16]", "loggers.my_entry={}"]
+OVERRIDES = ["epochs=2", "architecture.hidden=[16]", "loggers.my_entry={}"]
 
 
 def test_it_writes_down_every_epoch(tmp_path: Path) -> None:
-    loaded = load(None, WORDS, plugins=["my_package.plugin"])
+    loaded = load(None, OVERRIDES, plugins=["my_package.plugin"])
     summary = train(loaded, loaded.catalogue, run_dir=tmp_path / "run", quiet=True)
     assert summary.status == "done"
     lines = (tmp_path / "run" / "my_entry.jsonl").read_text().splitlines()

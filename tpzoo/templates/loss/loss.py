@@ -21,7 +21,7 @@ class MyEntryLoss(Loss):
         return F.huber_loss(out, aim, reduction="none", delta=self.settings.delta).flatten(1).sum(1)
 
     def minimiser(self, out: Tensor, y: Tensor) -> Tensor:
-        """The output of least loss, like ``out``: what output strategy ``argmin`` aims at."""
+        """The output of least loss, like ``out``: what output target ``argmin`` aims at."""
         if y.is_floating_point():
             return y.view_as(out).to(out.dtype)
         return (y.unsqueeze(-1) == torch.arange(out.shape[-1], device=out.device)).to(out.dtype)

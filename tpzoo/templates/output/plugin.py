@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tpzoo import OutputStrategy, hookimpl, setting
+from tpzoo import OutputTarget, hookimpl, setting
 
 
 @dataclass(frozen=True)
@@ -14,9 +14,9 @@ class MyEntrySettings:
 
 
 @hookimpl
-def tpzoo_outputs() -> Iterator[OutputStrategy]:
+def tpzoo_outputs() -> Iterator[OutputTarget]:
     """Yield ``my_entry``."""
-    yield OutputStrategy(
+    yield OutputTarget(
         name="my_entry",
         summary="a step of each sample's own loss down its gradient, no longer than a length",
         config=MyEntrySettings,

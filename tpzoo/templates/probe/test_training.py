@@ -6,11 +6,11 @@ from pathlib import Path
 from tpzoo.config import load
 from tpzoo.runner import train
 
-WORDS = ["epochs=1", "architecture.hidden=[16]", "probes.my_entry.every=1"]
+OVERRIDES = ["epochs=1", "architecture.hidden=[16]", "probes.my_entry.every=1"]
 
 
 def test_it_measures_every_block_at_every_step(tmp_path: Path) -> None:
-    loaded = load(None, WORDS, plugins=["my_package.plugin"])
+    loaded = load(None, OVERRIDES, plugins=["my_package.plugin"])
     summary = train(loaded, loaded.catalogue, run_dir=tmp_path / "run", quiet=True)
     assert summary.status == "done"
     with (tmp_path / "run" / "metrics.csv").open(newline="") as file:

@@ -12,8 +12,8 @@ from torch import nn
 
 from tpzoo import Block, Chain, DataSpec, MaxPool, Network, activation, initialise, layer_shapes
 from tpzoo.errors import SettingError
-from tpzoo.zoo.architectures.cards import CnnSettings, ConvSettings
 from tpzoo.zoo.architectures.mlp import dense_blocks
+from tpzoo.zoo.architectures.plugin import CnnSettings, ConvSettings
 
 
 def build(settings: CnnSettings, spec: DataSpec) -> Network:

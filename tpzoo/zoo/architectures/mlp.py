@@ -8,7 +8,7 @@ import math
 from torch import nn
 
 from tpzoo import Block, Chain, DataSpec, Network, activation, initialise
-from tpzoo.zoo.architectures.cards import CnnSettings, MlpSettings
+from tpzoo.zoo.architectures.plugin import CnnSettings, MlpSettings
 
 
 def build(settings: MlpSettings, spec: DataSpec) -> Network:

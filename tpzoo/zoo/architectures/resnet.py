@@ -10,7 +10,7 @@ from torch import nn
 
 from tpzoo import Block, Chain, DataSpec, Network, Residual, activation
 from tpzoo.errors import SettingError
-from tpzoo.zoo.architectures.cards import ResnetSettings
+from tpzoo.zoo.architectures.plugin import ResnetSettings
 
 
 def build(settings: ResnetSettings, spec: DataSpec) -> Network:

@@ -1,1 +1,1 @@
-"""Data sets: one file a source, one record each in `cards`."""
+"""Data sets: one file a source, one record each in `plugin.py`."""

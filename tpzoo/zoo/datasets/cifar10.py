@@ -1,4 +1,4 @@
-"""CIFAR-10: small colour pictures (Krizhevsky 2009), read from torchvision's files: 50,000 + 10,000.
+"""CIFAR-10: small colour images (Krizhevsky 2009), read from torchvision's files: 50,000 + 10,000.
 
 ``standard`` is the normalisation of Ernoult et al. (2022), ``triple`` that of their earlier code (three times the usual
 deviation, which goes with a larger learning rate), ``half`` that of Meulemans et al. (2020).
@@ -7,7 +7,7 @@ deviation, which goes with a larger learning rate), ``half`` that of Meulemans e
 from __future__ import annotations
 
 from tpzoo import Data
-from tpzoo.zoo.datasets.cards import CifarSettings
+from tpzoo.zoo.datasets.plugin import CifarSettings
 from tpzoo.zoo.datasets.vision import HALF, build_images
 
 STATISTICS = {
@@ -18,7 +18,7 @@ STATISTICS = {
 
 
 def build(settings: CifarSettings) -> Data:
-    """Pictures ``(3, 32, 32)`` of ten classes.
+    """Images ``(3, 32, 32)`` of ten classes.
 
     Raises:
         DataError: the files are missing or damaged.

@@ -1,9 +1,9 @@
-"""CIFAR-100: small colour pictures (Krizhevsky 2009), read from torchvision's files: 50,000 + 10,000."""
+"""CIFAR-100: small colour images (Krizhevsky 2009), read from torchvision's files: 50,000 + 10,000."""
 
 from __future__ import annotations
 
 from tpzoo import Data
-from tpzoo.zoo.datasets.cards import CifarSettings
+from tpzoo.zoo.datasets.plugin import CifarSettings
 from tpzoo.zoo.datasets.vision import HALF, build_images
 
 MEAN = (129.3 / 255, 124.1 / 255, 112.4 / 255)
@@ -16,7 +16,7 @@ STATISTICS = {
 
 
 def build(settings: CifarSettings) -> Data:
-    """Pictures ``(3, 32, 32)`` of a hundred (fine) classes.
+    """Images ``(3, 32, 32)`` of a hundred (fine) classes.
 
     Raises:
         DataError: the files are missing or damaged.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from tpzoo import Data
-from tpzoo.zoo.datasets.cards import FashionMnistSettings
+from tpzoo.zoo.datasets.plugin import FashionMnistSettings
 from tpzoo.zoo.datasets.vision import HALF, build_images
 
 STATISTICS = {"standard": ((0.2860,), (0.3530,)), "half": HALF}
 
 
 def build(settings: FashionMnistSettings) -> Data:
-    """Pictures ``(1, 28, 28)`` of ten classes.
+    """Images ``(1, 28, 28)`` of ten classes.
 
     Raises:
         DataError: the files are missing or damaged.

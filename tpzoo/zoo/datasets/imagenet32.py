@@ -6,7 +6,7 @@ converted to .npy files of 4 GB, which are mapped into memory: examples are read
 On a GPU, :meth:`tpzoo.Data.to` copies them to the device like any other data.
 
 The test set is the official validation set, as in Ernoult et al. (2022). Their later code holds out 50 training
-pictures of each class: ``validation: 50000, balanced: true``.
+images of each class: ``validation: 50000, balanced: true``.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import torch
 
 from tpzoo import Data, DataSpec, Normalise, Split, data_folder
 from tpzoo.errors import DataError, SettingError
-from tpzoo.zoo.datasets.cards import Imagenet32Settings
 from tpzoo.zoo.datasets.mapped import Array, mapped
 from tpzoo.zoo.datasets.pickles import read_pickle
+from tpzoo.zoo.datasets.plugin import Imagenet32Settings
 from tpzoo.zoo.datasets.vision import HALF, augmentation
 
 SHAPE = (3, 32, 32)
@@ -32,7 +32,7 @@ STATISTICS = {"imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), "half"
 
 
 def build(settings: Imagenet32Settings) -> Data:
-    """Pictures ``(3, 32, 32)`` of a thousand classes.
+    """Images ``(3, 32, 32)`` of a thousand classes.
 
     Raises:
         DataError: files are missing, damaged, hold other arrays or name anything that could run code.
@@ -54,14 +54,14 @@ def _read(folder: Path, files: Sequence[str], name: str) -> Split:
     sources = [folder / file for file in files]
     if missing := [str(path) for path in sources if not path.is_file()]:
         what = f"{len(missing)} of the files of imagenet32 are not there: {missing[0]}{' ...' if missing[1:] else ''}"
-        mend = "fetch them from image-net.org (Downsampled ImageNet, 32 x 32), and set data.root or TPZOO_DATA"
-        raise DataError(what, mend)
+        hint = "fetch them from image-net.org (Downsampled ImageNet, 32 x 32), and set data.root or TPZOO_DATA"
+        raise DataError(what, hint)
     x, y = mapped(sources, SHAPE, name, lambda: batches(sources))
     return Split(torch.from_numpy(x), torch.from_numpy(y))
 
 
 def batches(sources: Sequence[Path]) -> Iterator[tuple[Array, Array]]:
-    """Pictures (count, 3, 32, 32) uint8 and classes (count,) 0..999 of each file.
+    """Images (count, 3, 32, 32) uint8 and classes (count,) 0..999 of each file.
 
     Raises:
         DataError: a file is not what it should be.
@@ -70,10 +70,10 @@ def batches(sources: Sequence[Path]) -> Iterator[tuple[Array, Array]]:
         found = read_pickle(path)
         if missing := [key for key in ("data", "labels") if key not in found]:
             raise DataError(f"{path} has no entry '{missing[0]}'", "fetch the official files again")
-        yield _pictures(found["data"], path), _labels(found["labels"], len(found["data"]), path)
+        yield _images(found["data"], path), _labels(found["labels"], len(found["data"]), path)
 
 
-def _pictures(data: object, path: Path) -> Array:
+def _images(data: object, path: Path) -> Array:
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.shape[1:] != (3072,) or not len(data):
         what = f"of type {data.dtype} and shape {data.shape}" if isinstance(data, np.ndarray) else f"a {type(data)}"
         raise DataError(f"{path}: 'data' should be uint8 pixels of shape (count, 3072), and is {what}")
@@ -87,7 +87,7 @@ def _labels(labels: object, count: int, path: Path) -> Array:
     except ValueError:
         fits = False
     if not fits or found.min() < 1 or found.max() > CLASSES:
-        raise DataError(f"{path}: 'labels' should be {count} whole numbers from 1 to {CLASSES}, one for each picture")
+        raise DataError(f"{path}: 'labels' should be {count} whole numbers from 1 to {CLASSES}, one for each image")
     return found.astype(np.int64) - 1
 
 

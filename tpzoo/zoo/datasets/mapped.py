@@ -22,14 +22,14 @@ from tpzoo import data_folder
 from tpzoo.errors import DataError
 
 Array = np.ndarray[Any, Any]
-Parts = Iterable[tuple[Array, Array]]  # pictures (n, *shape) uint8 and labels (n,) int64, file by file
+Parts = Iterable[tuple[Array, Array]]  # images (n, *shape) uint8 and labels (n,) int64, file by file
 MANIFEST = "manifest.json"
 
 
 def mapped(
     sources: Sequence[Path], shape: tuple[int, ...], name: str, read: Callable[[], Parts]
 ) -> tuple[Array, Array]:
-    """Pictures (count, *shape) uint8, mapped copy-on-write, and labels (count,) int64.
+    """Images (count, *shape) uint8, mapped copy-on-write, and labels (count,) int64.
 
     Args:
         sources: the files that the arrays are made of; if one changes, they are made again.
@@ -72,13 +72,13 @@ def _open(folder: Path, name: str) -> tuple[Array, Array]:
 
 
 def _is_current(folder: Path, name: str, sources: Sequence[Path]) -> bool:
-    """Whether the files are whole and made of these very sources. Pictures are not read for that, labels are."""
+    """Whether the files are whole and made of these very sources. Images are not read for that, labels are."""
     try:
         manifest = json.loads((folder / f"{name}_{MANIFEST}").read_text("utf-8"))
         labels = (folder / f"{name}_y.npy").read_bytes()
         size = (folder / f"{name}_x.npy").stat().st_size
-        pictures, _ = _open(folder, name)
-        found = {"sources": _identity(sources), "bytes": size, "labels": zlib.crc32(labels), "count": len(pictures)}
+        images, _ = _open(folder, name)
+        found = {"sources": _identity(sources), "bytes": size, "labels": zlib.crc32(labels), "count": len(images)}
     except (OSError, ValueError, EOFError):
         return False
     return bool(manifest == found)
@@ -93,9 +93,9 @@ def _convert(folder: Path, name: str, sources: Sequence[Path], shape: tuple[int,
     manifest = folder / f"{name}_{MANIFEST}"
     manifest.unlink(missing_ok=True)
     identity = _identity(sources)
-    with _atomic(folder / f"{name}_x.npy") as pictures, _atomic(folder / f"{name}_y.npy") as labels:
-        y = _append(pictures, shape, parts)
-        size = pictures.seek(0, os.SEEK_END)
+    with _atomic(folder / f"{name}_x.npy") as images, _atomic(folder / f"{name}_y.npy") as labels:
+        y = _append(images, shape, parts)
+        size = images.seek(0, os.SEEK_END)
         np.save(labels, y)
         labels.seek(0)
         checksum = zlib.crc32(labels.read())
@@ -105,7 +105,7 @@ def _convert(folder: Path, name: str, sources: Sequence[Path], shape: tuple[int,
 
 
 def _append(file: IO[bytes], shape: tuple[int, ...], parts: Parts) -> Array:
-    """Write all pictures as one array, as they come, and return all labels."""
+    """Write all images as one array, as they come, and return all labels."""
     _header(file, (0, *shape))
     labels = []
     for x, y in parts:

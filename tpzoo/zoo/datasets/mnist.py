@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from tpzoo import Data
-from tpzoo.zoo.datasets.cards import MnistSettings
+from tpzoo.zoo.datasets.plugin import MnistSettings
 from tpzoo.zoo.datasets.vision import HALF, build_images
 
 STATISTICS = {"standard": ((0.1307,), (0.3081,)), "half": HALF}
 
 
 def build(settings: MnistSettings) -> Data:
-    """Pictures ``(1, 28, 28)`` of ten classes.
+    """Images ``(1, 28, 28)`` of ten classes.
 
     Raises:
         DataError: the files are missing or damaged.

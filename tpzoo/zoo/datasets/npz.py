@@ -1,6 +1,6 @@
 """Anyone's arrays: ``x_train``, ``y_train``, ``x_test``, ``y_test`` in one .npz file.
 
-Examples are vectors ``(count, features)``, grey pictures ``(count, height, width)`` or pictures of four dimensions;
+Examples are vectors ``(count, features)``, grey images ``(count, height, width)`` or images of four dimensions;
 uint8 means pixels 0..255. Integer labels ``(count,)`` make it a classification, floating point ones a regression.
 """
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from tpzoo import Data, DataSpec, Normalise, Split, data_folder, hold_out
 from tpzoo.errors import DataError, SettingError
-from tpzoo.zoo.datasets.cards import NpzSettings
+from tpzoo.zoo.datasets.plugin import NpzSettings
 from tpzoo.zoo.datasets.vision import HALF, augmentation
 
 NAMES = ("x_train", "y_train", "x_test", "y_test")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tpzoo import Data, DataSpec, Split, hold_out
 from tpzoo.errors import SettingError
-from tpzoo.zoo.datasets.cards import TeacherSettings
+from tpzoo.zoo.datasets.plugin import TeacherSettings
 
 
 def build(settings: TeacherSettings) -> Data:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tpzoo import Augment, Data, DataSpec, Normalise, Split, data_folder, hold_out
 from tpzoo.errors import DataError
-from tpzoo.zoo.datasets.cards import ImageSettings
+from tpzoo.zoo.datasets.plugin import ImageSettings
 
 Statistics = tuple[Sequence[float], Sequence[float]]
 HALF: Statistics = ((0.5,), (0.5,))
@@ -32,7 +32,7 @@ def build_images(
     Args:
         reader: a class of ``torchvision.datasets`` with ``data`` and ``targets``.
         files: where the files lie below the data folder, for messages.
-        shape: ``(channels, height, width)`` of one picture.
+        shape: ``(channels, height, width)`` of one image.
         statistics: normalisation by name: mean and standard deviation by channel. ``none`` needs no entry.
 
     Raises:
@@ -54,9 +54,9 @@ def augmentation(settings: ImageSettings) -> Augment | None:
 
 
 def check_images(split: Split, shape: tuple[int, ...], classes: int, what: str) -> None:
-    """Raise :class:`DataError` unless ``split`` holds pictures of ``shape`` with labels below ``classes``."""
+    """Raise :class:`DataError` unless ``split`` holds images of ``shape`` with labels below ``classes``."""
     if tuple(split.x.shape[1:]) != shape or not len(split):
-        raise DataError(f"{what}: expected pictures of shape {shape}, found {tuple(split.x.shape)}", REFETCH)
+        raise DataError(f"{what}: expected images of shape {shape}, found {tuple(split.x.shape)}", REFETCH)
     if int(split.y.min()) < 0 or int(split.y.max()) >= classes:
         found = f"{int(split.y.min())} to {int(split.y.max())}"
         raise DataError(f"{what}: labels should run from 0 to {classes - 1} and run from {found}", REFETCH)
@@ -74,8 +74,8 @@ def _explained(error: Exception, folder: Path, files: Path, download: bool) -> D
     if download:
         return DataError(f"the files could not be fetched into {files}: {error}", "check the connection and the folder")
     if not files.exists():
-        mend = f"put them there, or set data.root (now {folder}) or the variable TPZOO_DATA, or data.download=true"
-        return DataError(f"there are no files in {files}", mend)
+        hint = f"put them there, or set data.root (now {folder}) or the variable TPZOO_DATA, or data.download=true"
+        return DataError(f"there are no files in {files}", hint)
     reason = str(error).partition(" You can use download")[0] or type(error).__name__
     return DataError(f"the files in {files} are incomplete or damaged: {reason}", REFETCH)
 

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from tpzoo import At, Ends, FeedbackMap
-from tpzoo.zoo.feedback.cards import DenseSettings, MlpMapSettings, RandomHiddenSettings
 from tpzoo.zoo.feedback.dense import DenseMap
+from tpzoo.zoo.feedback.plugin import DenseSettings, MlpMapSettings, RandomHiddenSettings
 
 
 def bypass(settings: RandomHiddenSettings | MlpMapSettings, ends: Ends) -> FeedbackMap | None:
-    """t(Q u + d), where the settings want it on the wire from the output to the last hidden block; None elsewhere."""
+    """t(Q u + d), where the settings want it on the edge from the output to the last hidden block; None elsewhere."""
     if not (settings.bypass_last and ends.source == "output" and len(ends.blocks) == 1):
         return None
     dense = DenseSettings(activation=settings.activation, init=settings.init, max_weights=settings.max_weights)

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tpzoo import At, Ends, FeedbackMap, activation, initialise, source_activation
-from tpzoo.zoo.feedback.cards import DenseSettings
 from tpzoo.zoo.feedback.linear import inverted_weight
+from tpzoo.zoo.feedback.plugin import DenseSettings
 from tpzoo.zoo.feedback.size import matrix_shape
 
 

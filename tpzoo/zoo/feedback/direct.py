@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tpzoo import Connect, Feedback, Network
-from tpzoo.zoo.feedback.cards import DirectSettings
+from tpzoo.zoo.feedback.plugin import DirectSettings
 
 
 def build(settings: DirectSettings, network: Network, connect: Connect) -> Feedback:

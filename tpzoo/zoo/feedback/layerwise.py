@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tpzoo import Connect, Feedback, Network
-from tpzoo.zoo.feedback.cards import LayerwiseSettings
+from tpzoo.zoo.feedback.plugin import LayerwiseSettings
 
 
 def build(settings: LayerwiseSettings, network: Network, connect: Connect) -> Feedback:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tpzoo import At, Ends, FeedbackMap, initialise
-from tpzoo.zoo.feedback.cards import LinearSettings
+from tpzoo.zoo.feedback.plugin import LinearSettings
 from tpzoo.zoo.feedback.size import matrix_shape
 
 

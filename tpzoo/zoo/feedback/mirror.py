@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tpzoo import At, Ends, FeedbackMap, TwinLayer, inner, source_activation
 from tpzoo.errors import CompatibilityError, UnknownComponentError
-from tpzoo.zoo.feedback.cards import MirrorSettings
+from tpzoo.zoo.feedback.plugin import MirrorSettings
 from tpzoo.zoo.twins.chain import ChainTwin
 
 
@@ -73,7 +73,7 @@ def twin_of_block(settings: MirrorSettings, ends: Ends) -> TwinLayer:
     except UnknownComponentError as error:
         what = f"map 'mirror' cannot invert block '{ends.name}': {error.what}"
         instead = "use feedback=layerwise with feedback.map=dense, or feedback=tied, or a plugin with that twin"
-        raise CompatibilityError(what, f"{instead}; {error.mend}") from error
+        raise CompatibilityError(what, f"{instead}; {error.hint}") from error
 
 
 def side(at: At) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""A multilayer perceptron on every wire (DDTP-MLP, in the code of Meulemans et al. 2020 but not in the paper).
+"""A multilayer perceptron on every edge (DDTP-MLP, in the code of Meulemans et al. 2020 but not in the paper).
 
     g_i(u) = t(Q_n phi(... phi(Q_1 u + d_1) ...) + d_n)
 
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from tpzoo import At, Ends, FeedbackMap, activation, initialise, source_activation
 from tpzoo.zoo.feedback.bypass import bypass, features, with_own_activation
-from tpzoo.zoo.feedback.cards import MlpMapSettings
+from tpzoo.zoo.feedback.plugin import MlpMapSettings
 from tpzoo.zoo.feedback.size import refuse_above
 
 

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from tpzoo import At, Ends, FeedbackMap, activation, initialise, source_activation
 from tpzoo.zoo.feedback.bypass import bypass, features, with_own_activation
-from tpzoo.zoo.feedback.cards import RandomHiddenSettings
+from tpzoo.zoo.feedback.plugin import RandomHiddenSettings
 from tpzoo.zoo.feedback.size import refuse_above
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from tpzoo import Draw, Edge, Feedback, Learner, Noise, Trace
-from tpzoo.zoo.learners.cards import DrlSettings
+from tpzoo.zoo.learners.plugin import DrlSettings
 from tpzoo.zoo.learners.reconstruction import squared_error, squared_error_slope
 
 

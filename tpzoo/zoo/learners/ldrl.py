@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from tpzoo import Activity, At, Draw, Edge, Feedback, Learner, Noise, Pass, Trace, source_activation
-from tpzoo.zoo.learners.cards import LdrlSettings
+from tpzoo.zoo.learners.plugin import LdrlSettings
 
 
 class LDRL(Learner):

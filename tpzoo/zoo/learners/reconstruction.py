@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tpzoo import At, Draw, Edge, Feedback, Learner, Noise, Pass, Trace
-from tpzoo.zoo.learners.cards import ReconstructionSettings
+from tpzoo.zoo.learners.plugin import ReconstructionSettings
 
 
 class Reconstruction(Learner):

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from tpzoo import Draw, Edge, Feedback, Learner, Noise, Trace
-from tpzoo.zoo.learners.cards import RidgeSettings
+from tpzoo.zoo.learners.plugin import RidgeSettings
 
 
 class Sums(nn.Module):

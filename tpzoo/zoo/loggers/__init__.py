@@ -1,1 +1,1 @@
-"""Loggers: where the figures of a run go."""
+"""Loggers: where the metrics of a run go."""

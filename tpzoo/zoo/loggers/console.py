@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from tpzoo import Logger, LogRecord, RunInfo
-from tpzoo.zoo.loggers.cards import ConsoleSettings
+from tpzoo.zoo.loggers.plugin import ConsoleSettings
 
 LABELS = {
     "train_loss": "train loss",
@@ -81,7 +81,7 @@ def build(settings: ConsoleSettings, folder: Path | None) -> ConsoleLogger:
 
 
 def describe(values: Mapping[str, float]) -> str:
-    """The known figures, in a fixed order: losses with four digits, accuracies in per cent."""
+    """The known metrics, in a fixed order: losses with four digits, accuracies in per cent."""
     shown = (f"{label} {_number(name, values[name])}" for name, label in LABELS.items() if name in values)
     return "  ".join(shown)
 

@@ -1,4 +1,4 @@
-"""Every figure as a row of ``metrics.csv``: ``event,epoch,step,name,value,seconds``.
+"""Every metric as a row of ``metrics.csv``: ``event,epoch,step,name,value,seconds``.
 
 The long layout takes any number of probes and blocks without a change of columns. Values are written so that reading
 them gives the same float64. The time has a column of its own: without it, two equal runs write equal files.

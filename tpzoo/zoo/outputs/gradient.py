@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from tpzoo import Loss, Output
-from tpzoo.zoo.outputs.cards import GradientSettings
+from tpzoo.zoo.outputs.plugin import GradientSettings
 
 
 class Gradient(Output):

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from tpzoo import Probe, SettingError, Snapshot, Trace, angle
-from tpzoo.zoo.probes.cards import ActivationAngleSettings
 from tpzoo.zoo.probes.gnt_angle import gnt_displacements
+from tpzoo.zoo.probes.plugin import ActivationAngleSettings
 
 
 class ActivationAngle(Probe):

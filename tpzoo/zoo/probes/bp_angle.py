@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from tpzoo import Probe, Snapshot, angle
-from tpzoo.zoo.probes.cards import AngleSettings
+from tpzoo.zoo.probes.plugin import AngleSettings
 from tpzoo.zoo.probes.updates import vectors_by_block
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from tpzoo import Feedback, Probe, SettingError, Snapshot, Trace, output_jacobians
-from tpzoo.zoo.probes.cards import ConditionTwoSettings
+from tpzoo.zoo.probes.plugin import ConditionTwoSettings
 
 
 class ConditionTwo(Probe):

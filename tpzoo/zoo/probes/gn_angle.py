@@ -11,8 +11,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from tpzoo import Probe, Snapshot, angle, damped_solve
-from tpzoo.zoo.probes.cards import GaussNewtonAngleSettings
 from tpzoo.zoo.probes.parameter_jacobian import parameter_jacobian
+from tpzoo.zoo.probes.plugin import GaussNewtonAngleSettings
 from tpzoo.zoo.probes.updates import flat, names_by_block
 
 

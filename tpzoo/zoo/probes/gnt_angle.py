@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tpzoo import PerName, Probe, Snapshot, Trace, gauss_newton_displacement, output_jacobians
 from tpzoo.zoo.probes.bp_angle import angles_by_block
-from tpzoo.zoo.probes.cards import GntAngleSettings
+from tpzoo.zoo.probes.plugin import GntAngleSettings
 
 
 class GntAngle(Probe):

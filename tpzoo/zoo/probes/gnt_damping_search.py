@@ -11,8 +11,8 @@ from torch import Tensor
 
 from tpzoo import PerName, Probe, Snapshot
 from tpzoo.zoo.probes.bp_angle import angles_by_block
-from tpzoo.zoo.probes.cards import DampingSearchSettings
 from tpzoo.zoo.probes.gnt_angle import gnt_displacements, gnt_updates
+from tpzoo.zoo.probes.plugin import DampingSearchSettings
 
 
 class GntDampingSearch(Probe):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tpzoo import Edge, Probe, Snapshot, Trace
-from tpzoo.zoo.probes.cards import JacobianSettings
+from tpzoo.zoo.probes.plugin import JacobianSettings
 
 
 class JacobianAlignment(Probe):

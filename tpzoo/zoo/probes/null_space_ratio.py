@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from tpzoo import Probe, Snapshot, Trace
-from tpzoo.zoo.probes.cards import NullSpaceSettings
 from tpzoo.zoo.probes.parameter_jacobian import parameter_jacobian
+from tpzoo.zoo.probes.plugin import NullSpaceSettings
 from tpzoo.zoo.probes.updates import flat, names_by_block
 
 

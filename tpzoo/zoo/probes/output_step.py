@@ -1,4 +1,4 @@
-"""Where an update moves the output, for a picture of output space (Meulemans et al. 2020, output-space figure).
+"""Where an update moves the output, for a figure of output space (Meulemans et al. 2020, output-space figure).
 
 For the first samples of the batch: the output before the step, the label, and the change of the output that a step of
 gradient descent makes, per unit of its learning rate, as that rate goes to zero: -J g, with g the update of all blocks
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tpzoo import Probe, Snapshot, angle, output_change
-from tpzoo.zoo.probes.cards import OutputStepSettings
+from tpzoo.zoo.probes.plugin import OutputStepSettings
 
 COMPONENTS = 2
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from tpzoo import Batch, Draw, Feedback, Trace, gauss_newton_displacement, output_jacobians
-from tpzoo.zoo.rules.cards import GaussNewtonSettings
+from tpzoo.zoo.rules.plugin import GaussNewtonSettings
 from tpzoo.zoo.rules.updates import LocalUpdates
 
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from tpzoo import Rule, SettingError, Trace, dense_parameters
-from tpzoo.zoo.rules.cards import UpdateSettings
+from tpzoo.zoo.rules.plugin import UpdateSettings
 
 
 class LocalUpdates(Rule):

@@ -17,7 +17,7 @@ NAMES = ("linear", "tanh", "sigmoid", "elu", "relu", "leaky_relu")
 
 
 def convolutions() -> Examples:
-    """Odd and even pictures, and every argument of a convolution."""
+    """Odd and even images, and every argument of a convolution."""
     return [
         (nn.Conv2d(3, 4, 3, padding=1), (3, 6, 6)),
         (nn.Conv2d(3, 4, 3, stride=2, padding=1), (3, 7, 7)),
@@ -67,7 +67,7 @@ def sequences() -> Examples:
 
 
 def chains() -> Examples:
-    """A block of a convolutional network, a dense one after pictures, and a dense one."""
+    """A block of a convolutional network, a dense one after images, and a dense one."""
     conv, pool = nn.Conv2d(3, 4, 3, padding=1), MaxPool(3, 2, 1)
     return [
         (Chain({"conv": conv, "activation": activation("elu"), "pool": pool}, linear=1), (3, 7, 7)),
@@ -94,7 +94,7 @@ def modules() -> Examples:
 
 
 def on_both(make: Callable[[], nn.Module]) -> Callable[[], Examples]:
-    """An activation on vectors and on pictures."""
+    """An activation on vectors and on images."""
     return lambda: [(make(), (5,)), (make(), (2, 3, 5))]
 
 

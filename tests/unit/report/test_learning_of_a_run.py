@@ -1,4 +1,4 @@
-"""The picture of a run: what is drawn, and what is said when nothing can be."""
+"""The figure of a run: what is drawn, and what is said when nothing can be."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib import pyplot
 
 from tpzoo.engine.logger import LogRecord, RunInfo
 from tpzoo.errors import DataError
-from tpzoo.report import picture
+from tpzoo.report import learning
 from tpzoo.report.metrics import read_metrics
 from tpzoo.zoo.loggers.csv import CsvLogger
 
@@ -37,34 +37,34 @@ def test_series_come_back_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("angles", [True, False])
 @pytest.mark.parametrize("accuracy", [True, False])
 def test_a_png_is_drawn(tmp_path: Path, angles: bool, accuracy: bool) -> None:
-    out = picture.draw(write_run(tmp_path, angles, accuracy), tmp_path / "picture.png")
+    out = learning.draw_run(write_run(tmp_path, angles, accuracy), tmp_path / "figure.png")
     pixels = pyplot.imread(out)
     assert pixels.shape[1] == (1200 if angles else 600)
     assert pyplot.get_fignums() == []
 
 
-def test_the_curves_are_the_figures(tmp_path: Path) -> None:
+def test_the_curves_are_the_numbers(tmp_path: Path) -> None:
     series = read_metrics(write_run(tmp_path))
     figure, axes = pyplot.subplots()
-    picture.draw_learning_curve(axes, series)
+    learning.draw_learning_curve(axes, series)
     assert list(axes.lines[0].get_ydata()) == pytest.approx([91.0, 92.0, 93.0])
-    picture.draw_angles(axes, {"fc1": series["bp_angle/fc1"]})
+    learning.draw_angles(axes, {"fc1": series["bp_angle/fc1"]})
     assert list(axes.lines[1].get_ydata()) == [39.0, 38.0, 37.0]
     pyplot.close(figure)
 
 
-def test_the_command_says_where_the_picture_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "picture.png"
-    assert picture.main([str(write_run(tmp_path)), str(out)]) == 0
+def test_the_command_says_where_the_figure_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "figure.png"
+    assert learning.main([str(write_run(tmp_path)), str(out)]) == 0
     assert str(out) in capsys.readouterr().out
 
 
 def test_mistakes_get_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert picture.main([str(tmp_path), str(tmp_path / "a.png")]) == 2
+    assert learning.main([str(tmp_path), str(tmp_path / "a.png")]) == 2
     assert "holds no metrics.csv" in capsys.readouterr().err
-    assert picture.main([]) == 2
+    assert learning.main([]) == 2
     with pytest.raises(DataError, match="cannot be drawn"):
-        picture.draw(write_run(tmp_path), tmp_path / "picture.nothing")
+        learning.draw_run(write_run(tmp_path), tmp_path / "figure.nothing")
     (tmp_path / "metrics.csv").write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match="not a file of the logger csv"):
-        picture.draw(tmp_path, tmp_path / "picture.png")
+        learning.draw_run(tmp_path, tmp_path / "figure.png")

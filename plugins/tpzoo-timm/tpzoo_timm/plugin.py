@@ -61,7 +61,7 @@ def tpzoo_architectures() -> Iterator[Architecture]:
             config=TimmSettings,
             build=Build(name),
             requires=("images",),
-            smallest_picture=32,  # models for ImageNet halve a picture five times
+            smallest_image=32,  # models for ImageNet halve an image five times
             smallest={"credit": "stage" if blocks == "-" else "block"},
         )
 

@@ -13,12 +13,12 @@ from tpzoo.config.problems import COMMAND_LINE, Problems, Where
 from tpzoo.config.scalars import parse_scalar
 
 
-def read_words(words: Sequence[str], problems: Problems) -> Entries:
-    """Return all words as one mapping; where two set the same place, the later one holds."""
+def read_overrides(overrides: Sequence[str], problems: Problems) -> Entries:
+    """Return all overrides as one mapping; where two set the same place, the later one holds."""
     root = Entries(Where(COMMAND_LINE))
-    for word in words:
-        where = Where(COMMAND_LINE, word or "''")
-        path, equals, text = word.partition("=")
+    for override in overrides:
+        where = Where(COMMAND_LINE, override or "''")
+        path, equals, text = override.partition("=")
         keys = path.strip().split(".")
         if not equals or not all(keys) or len(keys) > DEEPEST:
             problems.add(where, "", "not of the form key=value")

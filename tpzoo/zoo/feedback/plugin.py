@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tpzoo import Component, FeedbackPath, MapForm, PerName, component, hookimpl, per_edge, setting
-from tpzoo.zoo.architectures.cards import ACTIVATION_NAMES, INITIALISATION_NAMES
+from tpzoo.zoo.architectures.plugin import ACTIVATION_NAMES, INITIALISATION_NAMES
 from tpzoo.zoo.papers import ERNOULT_2022, LEE_2015, MEULEMANS_2020
 
 MAX_WEIGHTS = 50_000_000  # 200 MB in float32, 800 MB with its gradient and the two averages of Adam
@@ -15,14 +15,14 @@ MAX_WEIGHTS_HELP = "refuse a matrix of more weights than this, before it is made
 class LayerwiseSettings:
     """Settings of ``layerwise``."""
 
-    map: Component = component("map", "dense", help="what sits on every wire")
+    map: Component = component("map", "dense", help="what sits on every edge")
 
 
 @dataclass(frozen=True)
 class DirectSettings:
     """Settings of ``direct``."""
 
-    map: Component = component("map", "linear", help="what sits on every wire")
+    map: Component = component("map", "linear", help="what sits on every edge")
 
 
 @dataclass(frozen=True)

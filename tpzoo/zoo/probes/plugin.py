@@ -167,7 +167,7 @@ def tpzoo_probes() -> Iterator[MetricProbe]:
     )
     yield MetricProbe(
         name="output_step",
-        summary="where the update moves the output of the first samples, for a picture of output space",
+        summary="where the update moves the output of the first samples, for a figure of output space",
         config=OutputStepSettings,
         build="tpzoo.zoo.probes.output_step:OutputStep",
         paper=MEULEMANS_2020,

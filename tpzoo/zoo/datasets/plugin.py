@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from tpzoo import DataSet, DataSettings, Paper, hookimpl, setting
 from tpzoo.zoo.papers import MEULEMANS_2020
 
-FLIP = "mirror training pictures left to right with probability 1/2"
-CROP = "shift training pictures by up to this many pixels, repeating the edge"
+FLIP = "mirror training images left to right with probability 1/2"
+CROP = "shift training images by up to this many pixels, repeating the edge"
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class DigitsSettings(DataSettings):
 
 @dataclass(frozen=True)
 class ImageSettings(DataSettings):
-    """What every data set of natural or drawn pictures can be set to."""
+    """What every data set of natural or drawn images can be set to."""
 
     flip: bool = setting(False, help=FLIP)
     crop: int = setting(0, minimum=0, help=CROP)
-    normalisation: str = setting("none", help="what is done to pictures in [0, 1]")
+    normalisation: str = setting("none", help="what is done to images in [0, 1]")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class NpzSettings(ImageSettings):
 
     path: str = setting("", help="the .npz file; a relative path starts at `root`")
     channels: str = setting(
-        "first", choices=("first", "last"), help="where pictures of four dimensions keep their channels"
+        "first", choices=("first", "last"), help="where images of four dimensions keep their channels"
     )
     normalisation: str = setting(
         "none",
@@ -140,13 +140,13 @@ def tpzoo_datasets() -> Iterator[DataSet]:
         config=DigitsSettings,
         provides=("classification", "images"),
     )
-    yield _pictures("mnist", "70,000 handwritten digits of 28 x 28 pixels", MnistSettings, MNIST)
-    yield _pictures(
+    yield _images("mnist", "70,000 handwritten digits of 28 x 28 pixels", MnistSettings, MNIST)
+    yield _images(
         "fashion_mnist", "70,000 pieces of clothing of 28 x 28 pixels, 10 classes", FashionMnistSettings, FASHION_MNIST
     )
-    yield _pictures("cifar10", "60,000 colour pictures of 32 x 32 pixels, 10 classes", CifarSettings, CIFAR)
-    yield _pictures("cifar100", "60,000 colour pictures of 32 x 32 pixels, 100 classes", CifarSettings, CIFAR)
-    yield _pictures("imagenet32", "1,331,167 pictures of 32 x 32 pixels, 1,000 classes", Imagenet32Settings, IMAGENET32)
+    yield _images("cifar10", "60,000 colour images of 32 x 32 pixels, 10 classes", CifarSettings, CIFAR)
+    yield _images("cifar100", "60,000 colour images of 32 x 32 pixels, 100 classes", CifarSettings, CIFAR)
+    yield _images("imagenet32", "1,331,167 images of 32 x 32 pixels, 1,000 classes", Imagenet32Settings, IMAGENET32)
     yield DataSet(
         name="teacher",
         summary="regression of the outputs of a fixed random network",
@@ -165,7 +165,7 @@ def tpzoo_datasets() -> Iterator[DataSet]:
     )
 
 
-def _pictures(name: str, summary: str, config: type, paper: Paper) -> DataSet:
+def _images(name: str, summary: str, config: type, paper: Paper) -> DataSet:
     build = f"tpzoo.zoo.datasets.{name}:build"
     return DataSet(
         name=name, summary=summary, build=build, config=config, paper=paper, provides=("classification", "images")

@@ -1,4 +1,4 @@
-"""The house rules of the tree: who may import whom, what loads torch, and how long a file may grow."""
+"""The rules of the tree: who may import whom, what loads torch, and how long a file may grow."""
 
 from __future__ import annotations
 

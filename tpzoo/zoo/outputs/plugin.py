@@ -1,9 +1,9 @@
-"""The built-in output strategies and what they can be set to."""
+"""The built-in output targets and what they can be set to."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tpzoo import OutputStrategy, hookimpl, setting
+from tpzoo import OutputTarget, hookimpl, setting
 from tpzoo.zoo.papers import BARTUNOV_2018, MEULEMANS_2020
 
 
@@ -18,16 +18,16 @@ class GradientSettings:
 
 
 @hookimpl
-def tpzoo_outputs() -> Iterator[OutputStrategy]:
-    """Yield the built-in output strategies."""
-    yield OutputStrategy(
+def tpzoo_outputs() -> Iterator[OutputTarget]:
+    """Yield the built-in output targets."""
+    yield OutputTarget(
         name="gradient",
         summary="a step of each sample's own loss down its gradient",
         config=GradientSettings,
         build="tpzoo.zoo.outputs.gradient:Gradient",
         paper=MEULEMANS_2020,
     )
-    yield OutputStrategy(
+    yield OutputTarget(
         name="argmin",
         summary="all the way to the output of least loss: the one-hot label",
         build="tpzoo.zoo.outputs.argmin:Argmin",

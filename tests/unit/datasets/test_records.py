@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tpzoo.plugin.records import DataSettings
-from tpzoo.zoo.datasets.cards import tpzoo_datasets
+from tpzoo.zoo.datasets.plugin import tpzoo_datasets
 
 RECORDS = list(tpzoo_datasets())
 
@@ -30,6 +30,6 @@ def test_the_builder_exists(record: object) -> None:
     assert callable(record.builder())  # type: ignore[attr-defined]
 
 
-def test_the_cards_load_no_torch() -> None:
-    code = "import sys, tpzoo.zoo.datasets.cards; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+def test_the_records_load_no_torch() -> None:
+    code = "import sys, tpzoo.zoo.datasets.plugin; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

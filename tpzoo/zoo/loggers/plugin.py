@@ -27,6 +27,6 @@ def tpzoo_loggers() -> Iterator[RunLogger]:
     )
     yield RunLogger(
         name="csv",
-        summary="every figure as a row of metrics.csv in the folder of the run",
+        summary="every metric as a row of metrics.csv in the folder of the run",
         build="tpzoo.zoo.loggers.csv:build",
     )
