@@ -146,13 +146,17 @@ def test_a_config_that_cannot_be_built_is_named(tmp_path: Path) -> None:
 def test_a_module_is_checked_by_its_name() -> None:
     done = tpzoo("check", "tpzoo.zoo.outputs.plugin")
     assert done.returncode == 0, done.stderr
-    assert "output argmin" in done.stdout and "conformance:" in done.stdout and "failed" not in done.stdout
+    assert "output argmin" in done.stdout
+    assert "conformance:" in done.stdout
+    assert "failed" not in done.stdout
 
 
 def test_only_the_records_that_are_named() -> None:
     done = tpzoo("check", "tpzoo.zoo.outputs.plugin", "--only", "arg*")
     assert done.returncode == 0, done.stderr
-    assert "1 record\n" in done.stdout and "output argmin" in done.stdout and "gradient" not in done.stdout
+    assert "1 record\n" in done.stdout
+    assert "output argmin" in done.stdout
+    assert "gradient" not in done.stdout
 
 
 def test_a_pattern_that_names_nothing() -> None:

@@ -52,7 +52,8 @@ def test_the_best_checkpoint_is_the_one_of_the_summary(run: Path) -> None:
 
 def test_people_get_a_line(run: Path) -> None:
     done = tpzoo("evaluate", run, "--split", "train")
-    assert done.stdout.startswith("train: loss ") and "1200 examples" in done.stdout
+    assert done.stdout.startswith("train: loss ")
+    assert "1200 examples" in done.stdout
 
 
 def test_a_run_can_be_moved_and_nothing_in_it_changes(run: Path, tmp_path: Path) -> None:

@@ -31,14 +31,16 @@ def test_in_a_pipe_every_entry_is_one_line() -> None:
     header, *lines = tpzoo("list", "dataset", COLUMNS="40").stdout.splitlines()
     assert header.split() == ["kind", "name", "summary", "paper", "distribution"]
     names = [line.split()[1] for line in lines]
-    assert names == sorted(names) and {"digits", "npz"} <= set(names)
+    assert names == sorted(names)
+    assert {"digits", "npz"} <= set(names)
 
 
 def test_recipes_have_no_paper_column_and_bases_are_not_among_them() -> None:
     header, *lines = tpzoo("list", "recipe").stdout.splitlines()
     assert header.split() == ["kind", "name", "summary", "distribution"]
     names = {line.split()[1] for line in lines}
-    assert "meulemans2020/mnist/dtp" in names and not [name for name in names if name.endswith("base")]
+    assert "meulemans2020/mnist/dtp" in names
+    assert not [name for name in names if name.endswith("base")]
 
 
 def test_what_recipes_share_is_not_trained_by_name(tmp_path: Path) -> None:
@@ -68,9 +70,11 @@ def test_a_plugin_file_is_listed_and_a_broken_one_is_named(tmp_path: Path) -> No
     done = tpzoo("list", "dataset", "mine", "--plugin", good, "--plugin", broken)
     assert done.returncode == 0
     assert done.stdout.splitlines()[1].split() == ["dataset", "mine", "my", "data", "good"]
-    assert "no_such_module" in done.stderr and "Traceback" not in done.stderr
+    assert "no_such_module" in done.stderr
+    assert "Traceback" not in done.stderr
 
     plugins = {item["key"]: item for item in json.loads(tpzoo("plugins", "--json", "--plugin", broken).stdout)}
-    assert plugins[str(broken)]["state"] == "failed" and "no_such_module" in plugins[str(broken)]["error"]
+    assert plugins[str(broken)]["state"] == "failed"
+    assert "no_such_module" in plugins[str(broken)]["error"]
     table = tpzoo("plugins", "--plugin", good)
     assert any(line.split()[-2:] == ["dataset", "mine"] for line in table.stdout.splitlines())

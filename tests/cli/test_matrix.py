@@ -11,7 +11,8 @@ def test_json_lists_every_combination_once() -> None:
     found = json.loads(tpzoo("matrix", "--json").stdout)
     keys = ("feedback", "map", "learner", "rule", "output")
     rows = {tuple(item[key] for key in keys) for item in found}
-    assert len(rows) == len(found) and all(tuple(item) == keys for item in found)
+    assert len(rows) == len(found)
+    assert all(tuple(item) == keys for item in found)
     assert {("layerwise", "dense", "reconstruction", "dtp", "gradient"), ("none", None, "none", "bp", "argmin")} <= rows
     assert ("tied", None, "none", "dtp", "gradient") in rows
     assert not {

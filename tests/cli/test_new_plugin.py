@@ -92,4 +92,5 @@ def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_it_needs_no_torch(tmp_path: Path) -> None:
     done = tpzoo("new-plugin", "wiggle", "--kind", "rule", cwd=tmp_path)
-    assert done.returncode == 0 and "python -m pytest" in done.stdout
+    assert done.returncode == 0
+    assert "python -m pytest" in done.stdout

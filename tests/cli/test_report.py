@@ -19,7 +19,8 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 def test_a_real_run_is_reported_with_the_figures_of_its_summary(run: Path, tmp_path: Path) -> None:
     done = tpzoo("report", run.parent, "--out", tmp_path / "out", "--title", "Two epochs")
-    assert done.returncode == 0 and done.stderr == "", done.stderr
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
     assert done.stdout == f"{tmp_path / 'out' / 'report.html'}: 1 method, 1 run, 2 figures, 5 tables\n"
     summary = json.loads((run / "summary.json").read_text())
     (result,) = rows(tmp_path / "out" / "tables" / "runs.csv")
@@ -37,11 +38,14 @@ def test_it_writes_to_report_and_damaged_runs_are_warned_of(run: Path, tmp_path:
     (bad / "metrics.csv").write_text("nothing\n")
     (cut / "metrics.csv").write_text("")
     done = tpzoo("report", "runs", "--format", "svg", cwd=tmp_path)
-    assert done.returncode == 0 and done.stdout.startswith("report/report.html: 1 method, 1 run,"), done.stderr
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("report/report.html: 1 method, 1 run,")
     assert [line.split(":")[:2] for line in done.stderr.splitlines()] == [["Warning", " skipped"]] * 2
-    assert "runs/bad/metrics.csv" in done.stderr and "runs/cut/metrics.csv" in done.stderr
+    assert "runs/bad/metrics.csv" in done.stderr
+    assert "runs/cut/metrics.csv" in done.stderr
     page = (tmp_path / "report" / "report.html").read_text("utf-8")
-    assert "runs/bad/metrics.csv" in page and "runs/cut/metrics.csv" in page
+    assert "runs/bad/metrics.csv" in page
+    assert "runs/cut/metrics.csv" in page
     assert {path.suffix for path in (tmp_path / "report" / "figures").iterdir()} == {".svg"}
     assert good.is_dir()
 

@@ -25,14 +25,17 @@ def test_an_entry_says_what_it_is_and_what_it_works_with() -> None:
     for part in ("difference reconstruction loss", "Meulemans", "arxiv.org/abs/2006.14331", "requires   maps:"):
         assert part in text
     (row,) = (line for line in text.splitlines() if line.startswith("  sigma"))
-    assert "a number, a list of them, or {pattern: value}" in row and "above 0" in row and "0.1" in row
+    assert "a number, a list of them, or {pattern: value}" in row
+    assert "above 0" in row
+    assert "0.1" in row
     assert "standard deviation" in row
 
 
 def test_partners_are_named_both_ways() -> None:
     learner = json.loads(tpzoo("show", "learner", "drl", "--json").stdout)
     path = json.loads(tpzoo("show", "feedback", "direct", "--json").stdout)
-    assert "feedback direct" in learner["partners"]["maps"] and "feedback tied" not in learner["partners"]["maps"]
+    assert "feedback direct" in learner["partners"]["maps"]
+    assert "feedback tied" not in learner["partners"]["maps"]
     assert "learner drl" in path["wanted_by"]["maps"]
 
 
@@ -40,12 +43,14 @@ def test_every_entry_can_be_described() -> None:
     catalogue = load_catalogue()
     for entry in catalogue.entries():
         found = show.describe(entry, catalogue)
-        assert json.dumps(found) and list(show.lines(found))
+        assert json.dumps(found)
+        assert list(show.lines(found))
 
 
 def test_a_recipe_shows_its_file() -> None:
     done = tpzoo("show", "recipe", "mnist/dtp")
-    assert "extends: base.yaml" in done.stdout and "dtp.yaml" in done.stdout
+    assert "extends: base.yaml" in done.stdout
+    assert "dtp.yaml" in done.stdout
 
 
 @pytest.mark.parametrize("origins", [(), ("--origins",)], ids=["plain", "origins"])
@@ -73,7 +78,8 @@ def test_every_line_says_where_its_value_comes_from(tmp_path: Path) -> None:
 
 def test_what_was_decided_for_the_user_is_said_apart() -> None:
     done = tpzoo("show", "config", "rule=bp")
-    assert "uses no feedback" in done.stderr and "feedback: {name: none}" in done.stdout
+    assert "uses no feedback" in done.stderr
+    assert "feedback: {name: none}" in done.stdout
 
 
 @pytest.mark.parametrize(

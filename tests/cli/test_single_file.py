@@ -44,7 +44,8 @@ def test_it_conforms(tmp_path: Path) -> None:
     (tmp_path / "sign_rule.py").write_text(PLUGIN)
     done = inside("check", tmp_path / "sign_rule.py")
     assert done.returncode == 0, done.stderr
-    assert "rule sign: fixed steps" in done.stdout and "passed" in done.stdout
+    assert "rule sign: fixed steps" in done.stdout
+    assert "passed" in done.stdout
 
 
 def test_it_trains(tmp_path: Path) -> None:
@@ -54,4 +55,5 @@ def test_it_trains(tmp_path: Path) -> None:
     done = inside("train", "demo", *overrides, "--plugin", plugin, "--run-dir", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
-    assert summary["status"] == "done" and summary["test_accuracy"] > 0.6  # a guess is right one time in ten
+    assert summary["status"] == "done"
+    assert summary["test_accuracy"] > 0.6

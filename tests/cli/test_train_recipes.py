@@ -28,7 +28,8 @@ data: {name: digits, validation: 97}
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
     spec = importlib.util.spec_from_file_location("train_recipes", SCRIPT)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["train_recipes"] = module  # dataclasses look there
     spec.loader.exec_module(module)

@@ -113,7 +113,8 @@ def test_a_file_that_is_cut_short_gone_or_of_another_run_is_found(
 def test_damaged_labels_name_the_checkpoints(folder: Path, content: bytes) -> None:
     (folder / "checkpoints" / LABELS).write_bytes(content)
     error = refused(folder)
-    assert LABELS in error.what and "step-00000010-00002-00002" in error.hint
+    assert LABELS in error.what
+    assert "step-00000010-00002-00002" in error.hint
 
 
 def test_lost_labels_name_the_checkpoints(folder: Path) -> None:

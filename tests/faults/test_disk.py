@@ -50,7 +50,9 @@ def test_full_at_each_write_in_turn(loaded: LoadedConfig, whole: Path, tmp_path:
         with Moments(at, disk_full, again=True).watch(reading=False):
             code, message = train(loaded, folder)
         assert code == 1, message
-        assert message.count("Error: ") == 1 and os.strerror(28) in message and "intact" in message, message
+        assert message.count("Error: ") == 1, message
+        assert os.strerror(28) in message
+        assert "intact" in message
         good_so_far(loaded, folder, whole)
         started = (folder / "config.yaml").is_file()
         run(loaded, folder, resume=started)
@@ -76,7 +78,9 @@ def test_a_limit_on_the_size_of_files(loaded: LoadedConfig, tmp_path: Path) -> N
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
         code, message = train(large, tmp_path / "run")
-        assert code == 1 and "a checkpoint cannot be written" in message and "--resume" in message, message
+        assert code == 1, message
+        assert "a checkpoint cannot be written" in message
+        assert "--resume" in message
 
     assert outcome(fork(limited)) == 0
     assert json.loads((tmp_path / "run" / "status.json").read_text())["status"] == "failed"

@@ -59,7 +59,8 @@ def test_the_culprit_is_named_and_the_checkpoints_are_good(
     with pytest.MonkeyPatch.context() as patch, pytest.raises(RunError) as caught:
         patch.setattr(WeightStepper, "step", poison(which, member, step, value))
         run(loaded, tmp_path / "run")
-    assert named in caught.value.what and caught.value.exit_code == 1
+    assert named in caught.value.what
+    assert caught.value.exit_code == 1
     assert status(tmp_path / "run") == summary(tmp_path / "run")["status"] == "failed"
     assert named in json.loads((tmp_path / "run" / "status.json").read_text())["message"]
     checkpoints = Checkpoints(tmp_path / "run" / "checkpoints", loaded.hash)

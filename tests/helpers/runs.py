@@ -135,7 +135,8 @@ def assert_equal(one: Any, other: Any, where: str) -> None:
         for i, pair in enumerate(zip(one, other, strict=True)):
             assert_equal(*pair, f"{where}[{i}]")
     elif isinstance(one, torch.Tensor):
-        assert one.dtype == other.dtype and one.shape == other.shape, where
+        assert one.dtype == other.dtype, where
+        assert one.shape == other.shape, where
         assert one.numpy().tobytes() == other.numpy().tobytes(), where
     else:
         assert one == other, where

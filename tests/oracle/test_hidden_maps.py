@@ -60,7 +60,8 @@ def test_random_hidden_is_its_equation(recurrent: bool, device: str) -> None:
     _, feedback, trace = prepared(form, device)
     state, u = feedback.state_dict(), trace.output
     bound = 1 / u.shape[1] ** 0.5
-    assert 0.5 * bound < float(state[V].abs().max()) <= bound and 0.5 * bound < float(state[C].abs().max()) <= bound
+    assert 0.5 * bound < float(state[V].abs().max()) <= bound
+    assert 0.5 * bound < float(state[C].abs().max()) <= bound
     r = (u @ state[V].T + state[C]).tanh()
     for edge in feedback.edges:
         single = edge.target == "fc3" and not recurrent
@@ -105,7 +106,8 @@ def test_features_are_shared_saved_once_and_loaded(device: str, tmp_path: Path) 
     network, feedback, trace = prepared("random_hidden", device)
     values = weights_of({"feedback": feedback})
     assert sum(value.shape[:1] == (9,) for value in values.values()) == 2  # V and c, of width 9
-    assert {f"feedback.{V}", f"feedback.{C}"} < values.keys() and not list(feedback.shared.parameters())
+    assert {f"feedback.{V}", f"feedback.{C}"} < values.keys()
+    assert not list(feedback.shared.parameters())
     Checkpoints(tmp_path, "hash").save("one", values, {}, ("last",))
     other = make_feedback(network, "direct/random_hidden", seed=5)
     d = displacement(trace, 0.1)
@@ -138,7 +140,8 @@ def test_all_edges_take_the_features_from_one_evaluation(device: str) -> None:
     _, feedback, trace = prepared("random_hidden_recurrent", device)
     with Counting(feedback.shared["random_hidden_output"].V) as mode:
         feedback.displacements(trace, displacement(trace, 0.1))
-    assert len(feedback.edges) == 3 and mode.count == 2
+    assert len(feedback.edges) == 3
+    assert mode.count == 2
 
 
 @pytest.mark.parametrize("backend", ["autograd", "functional"])

@@ -75,7 +75,8 @@ def test_the_fast_gradient_is_that_of_the_published_loss(network: str, samples: 
         expected = torch.autograd.grad(torch.stack(losses).mean(), list(edge.map.parameters()))
         for name, value in zip(names, expected, strict=True):
             if name.endswith("bias"):
-                assert value.abs().max() < 1e-13 and gradients[name].abs().max() == 0
+                assert value.abs().max() < 1e-13
+                assert gradients[name].abs().max() == 0
             else:
                 assert (gradients[name] - value).norm() <= 1e-10 * value.norm()
 
@@ -88,7 +89,8 @@ def test_without_a_linear_tail_the_plain_loss_is_differentiated() -> None:
     fast = engine.learner.gradients(engine.feedback.edges, trace, engine.feedback, noises)
     plain = Learner.gradients(engine.learner, engine.feedback.edges, trace, engine.feedback, noises)
     for a, b in zip(fast, plain, strict=True):
-        assert a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+        assert a.keys() == b.keys()
+        assert all(torch.equal(a[name], b[name]) for name in a)
 
 
 def test_a_dense_map_has_the_transposed_weights_as_its_fixed_point() -> None:
@@ -169,7 +171,8 @@ def test_with_symmetric_weights_updates_are_within_3_degrees_of_backpropagation(
 def test_with_random_weights_hidden_updates_have_nothing_to_do_with_backpropagation() -> None:
     """Test c: about 90 degrees in hidden blocks, 0 in the last."""
     found = angles(build_from(*VGG, "output.step_size=0.7"))
-    assert min(found[:-1]) > 60 and found[-1] < 1e-5
+    assert min(found[:-1]) > 60
+    assert found[-1] < 1e-5
 
 
 def test_the_last_block_gets_exactly_the_step_size_times_backpropagation() -> None:

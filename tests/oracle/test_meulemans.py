@@ -99,4 +99,5 @@ def test_no_displacement_at_the_output_means_no_update(path: str, device: str) -
     network = make_network("mlp", device)
     trace = network.trace(make_batch(network)[0])
     found = make_feedback(network, path).displacements(trace, torch.zeros_like(trace.output))
-    assert len(found) == 4 and all(bool((d == 0).all()) for d in found.values())
+    assert len(found) == 4
+    assert all(bool((d == 0).all()) for d in found.values())

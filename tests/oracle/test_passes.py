@@ -82,7 +82,8 @@ def test_only_a_training_pass_moves_buffers(name: str, backend: str, device: str
         made.vjp(made.out)
         made.parameter_gradients(made.out)
     network.loss_gradients(x, batch.error)
-    assert network.shapes and network.training
+    assert network.shapes
+    assert network.training
     assert same(network, before)
     network.eval()
     network.trace(x)

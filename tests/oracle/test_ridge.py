@@ -150,7 +150,8 @@ def test_statistics_are_averaged_over_processes(device: str) -> None:
         engine.train_feedback_batch(make_batch(engine.network)[0])
     for edge in ours.feedback.edges:
         one, two = (engine.learner.sums[edge.name] for engine in (ours, theirs))
-        assert relative(two.gram, 2 * one.gram) < 1e-12 and relative(two.cross, 2 * one.cross) < 1e-12
+        assert relative(two.gram, 2 * one.gram) < 1e-12
+        assert relative(two.cross, 2 * one.cross) < 1e-12
 
 
 def test_a_checkpoint_keeps_the_sums(tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ def test_without_it_they_are_not(folder: Path) -> None:
 def test_it_can_be_built(folder: Path) -> None:
     about = project(folder)
     assert (folder / about["readme"]).is_file()
-    assert about["license"] == "Apache-2.0" and "tpzoo" in about["dependencies"]
+    assert about["license"] == "Apache-2.0"
+    assert "tpzoo" in about["dependencies"]
     for value in about["entry-points"]["tpzoo"].values():
         module = sources(folder) / value.partition(":")[0].replace(".", "/")
         assert module.with_suffix(".py").is_file() or (module / "__init__.py").is_file()

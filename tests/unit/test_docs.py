@@ -24,7 +24,8 @@ PAGES = sorted(DOCS.rglob("*.md"))
 def generate() -> ModuleType:
     """docs/generate.py as a module."""
     spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -50,8 +51,10 @@ def test_an_edited_block_is_noticed_and_text_around_it_is_kept(generate: ModuleT
     path = "plugins/tpzoo-example/src/tpzoo_example/rings.yaml"
     page = f"before\n\n<!-- include {path} -->\n```yaml\n{{}}\n```\n\nafter\n\n```python\nother\n```\n"
     made = generate.included(page)
-    assert (ROOT / path).read_text("utf-8").strip() in made and "rule: {name: clipped" in made
-    assert made.startswith("before\n\n<!--") and made.endswith("```\n\nafter\n\n```python\nother\n```\n")
+    assert (ROOT / path).read_text("utf-8").strip() in made
+    assert "rule: {name: clipped" in made
+    assert made.startswith("before\n\n<!--")
+    assert made.endswith("```\n\nafter\n\n```python\nother\n```\n")
     empty = page.replace("{}\n", "")
     assert generate.included(empty) == generate.included(made) == made
 
@@ -105,7 +108,8 @@ def test_errors_in_the_text_are_those_of_the_report() -> None:
     for name, label in (("bp", "backpropagation has"), ("ddtp-linear", "DDTP-linear"), ("dtp", "DTP"), ("dfa", "DFA")):
         assert f"{label} {shown[name]} ± {float(rows[name]['test_sd']):.2f} %" in text
     once = sorted(value for name, value in shown.items() if rows[name]["runs"] == "1")
-    assert len(once) == 4 and f"between {once[0]} and {once[-1]} %" in text
+    assert len(once) == 4
+    assert f"between {once[0]} and {once[-1]} %" in text
 
 
 def test_gauss_newton_targets_are_nearer_to_the_label_with_every_seed() -> None:
@@ -116,7 +120,8 @@ def test_gauss_newton_targets_are_nearer_to_the_label_with_every_seed() -> None:
         angles.setdefault((row["seed"], row["method"].rsplit("-", 1)[-1]), []).append(float(row["angle"]))
     means = {key: mean(values) for key, values in angles.items()}
     seeds = {seed for seed, _ in means}
-    assert len(seeds) == 5 and all(means[seed, "gnt"] < means[seed, "bp"] for seed in seeds)
+    assert len(seeds) == 5
+    assert all(means[seed, "gnt"] < means[seed, "bp"] for seed in seeds)
     text = " ".join((PAPER / "README.md").read_text("utf-8").split())
     assert f"{mean(means[seed, 'gnt'] for seed in seeds):.1f} degrees off" in text
     assert f"{mean(means[seed, 'bp'] for seed in seeds):.1f} degrees with backpropagation" in text

@@ -16,7 +16,8 @@ TESTS = Path(__file__).parents[1]
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_the_text_is_there_once_and_the_tests_exist(mutant: Mutant) -> None:
     assert misplaced(mutant) == ""
-    assert mutant.tests and all((TESTS / test).is_file() for test in mutant.tests)
+    assert mutant.tests
+    assert all((TESTS / test).is_file() for test in mutant.tests)
     assert all(old != new for old, new in mutant.edits)
 
 

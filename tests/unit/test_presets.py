@@ -114,7 +114,8 @@ def test_the_exceptions_are_the_presets_that_are_known_to_be_wrong() -> None:
     noted = {name: record["notes"] for name, record in PUBLISHED.items() if record["notes"]}
     assert set(noted) == set(EXCEPTIONS)
     for name, notes in noted.items():
-        assert len(notes) == 1 and EXCEPTIONS[name] in notes[0]
+        assert len(notes) == 1
+        assert EXCEPTIONS[name] in notes[0]
         assert "The published file " in (FOLDER / f"{name}.yaml").read_text("utf-8"), "the header does not say so"
 
 
@@ -123,7 +124,8 @@ def test_a_preset_is_the_method_that_its_name_says(path: Path) -> None:
     made, method = preset(path), METHODS[path.stem.removesuffix("_train")]
     assert made.name == f"meulemans2020/{name_of(path)}".replace("/", "-").replace("_", "-")
     assert made.rule.name == method.get("rule", "dtp")
-    assert made.batch_size == 128 and made.data.settings.validation == (0 if path.stem.endswith("_train") else 5000)
+    assert made.batch_size == 128
+    assert made.data.settings.validation == (0 if path.stem.endswith("_train") else 5000)
     assert made.optimizer.forward.name == made.optimizer.feedback.name == "adam"
     if made.rule.name == "bp":
         assert not made.optimizer.forward.settings.divide_by_step_size
@@ -147,8 +149,11 @@ def plain(value: Any) -> Any:
 
 def adam_of(optimizer: Component) -> dict[str, Any]:
     settings = optimizer.settings
-    assert optimizer.name == "adam" and not settings.amsgrad and settings.clip is None
-    assert settings.schedule.name == "constant" and settings.schedule.settings.warmup_epochs == 0
+    assert optimizer.name == "adam"
+    assert not settings.amsgrad
+    assert settings.clip is None
+    assert settings.schedule.name == "constant"
+    assert settings.schedule.settings.warmup_epochs == 0
     beta1, beta2 = settings.betas
     return {"beta1": beta1, "beta2": beta2, "eps": plain(settings.eps)}
 

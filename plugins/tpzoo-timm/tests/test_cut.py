@@ -42,7 +42,9 @@ def test_blocks_are_blocks_and_nothing_is_lost(family: str, credit: str) -> None
     network, model = make(family, credit), original(family)
     assert all(isinstance(block, Block) for block in network.blocks.values())
     names = [node.name for node in network.nodes]
-    assert names[0] == "stem" and names[-1] == "head" and not any("." in name for name in names)
+    assert names[0] == "stem"
+    assert names[-1] == "head"
+    assert not any("." in name for name in names)
     assert sum(p.numel() for p in network.parameters()) == sum(p.numel() for p in model.parameters())
 
 

@@ -69,7 +69,9 @@ def test_too_large_a_map_is_refused_before_it_is_made(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(CONFIG)
     overrides = [*chosen("resnet", "block"), "feedback.map=dense", "feedback.map.max_weights=1000"]
     result = CliRunner().invoke(main, ["train", "config.yaml", *PLUGIN, *overrides])
-    assert result.exit_code == 2 and "weights" in result.output and "feedback=tied" in result.output
+    assert result.exit_code == 2
+    assert "weights" in result.output
+    assert "feedback=tied" in result.output
 
 
 # The catalogue
@@ -98,4 +100,5 @@ def test_models_are_listed_by_wildcard() -> None:
 def test_a_misspelt_model_is_answered_with_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(CONFIG)
     result = CliRunner().invoke(main, ["train", "config.yaml", *PLUGIN, "architecture=timm/resnet_18"])
-    assert result.exit_code == 2 and "Did you mean 'timm/resnet18'?" in result.output
+    assert result.exit_code == 2
+    assert "Did you mean 'timm/resnet18'?" in result.output

@@ -99,4 +99,5 @@ def test_a_blocked_plugin_that_a_config_needs_is_a_problem(
 )  # fmt: skip
 def test_scalars_follow_yaml_1_2(text: str, value: object) -> None:
     found = parse_scalar(text)
-    assert found == value and type(found) is type(value)
+    assert found == value
+    assert type(found) is type(value)

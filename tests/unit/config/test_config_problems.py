@@ -56,7 +56,8 @@ def test_the_format(problems: Problems) -> None:
 )
 def test_one_problem(problems: Problems, tmp_path: Path, text: str, line: int, message: str) -> None:
     lines = [found for found in problems(text) if message in found]
-    assert lines and lines[0].startswith(f"exp.yaml:{line} ")
+    assert lines
+    assert lines[0].startswith(f"exp.yaml:{line} ")
     assert not (tmp_path / "hacked").exists()
 
 
@@ -79,7 +80,8 @@ def test_bad_overrides_are_quoted(problems: Problems, override: str) -> None:
 
 def test_nothing_steers_the_terminal(problems: Problems) -> None:
     lines = problems('"a\\e[31m\\nb": 1')
-    assert lines[0] == r"exp.yaml:1   a\x1b[31m\nb: unknown key." and len(lines) == 2
+    assert lines[0] == r"exp.yaml:1   a\x1b[31m\nb: unknown key."
+    assert len(lines) == 2
 
 
 @pytest.mark.parametrize("depth", [15, 25, 100, 400])

@@ -25,7 +25,8 @@ def test_the_resolved_config_loads_to_the_same_experiment(
     Path("again.yaml").write_text(first.to_yaml())
     again = load(Path("again.yaml"), (), catalogue)
     assert again.experiment == first.experiment
-    assert again.hash == first.hash and again.to_yaml() == first.to_yaml()
+    assert again.hash == first.hash
+    assert again.to_yaml() == first.to_yaml()
 
 
 def test_origins_name_file_and_line_word_or_default(load_text: Load) -> None:
@@ -63,7 +64,8 @@ def test_the_hash_ignores_the_order_of_keys_and_whether_defaults_are_written(loa
     assert load_text("epochs: 3\nseed: 1").hash == plain
     assert load_text("epochs: 3\nseed: 1\nbatch_size: 128\nrule: {name: dtp, low: 0}").hash == plain
     assert load_text("epochs: 3\nseed: 1\nrule: tpzoo/dtp").hash == plain
-    assert len(plain) == 10 and int(plain, 16) >= 0
+    assert len(plain) == 10
+    assert int(plain, 16) >= 0
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,12 @@ from config_kit import Load, Problems
 def test_defaults_are_the_ones_of_the_schema_and_of_the_components(load_text: Load) -> None:
     experiment = load_text().experiment
     assert (experiment.name, experiment.seed, experiment.epochs, experiment.batch_size) == ("exp", 0, 10, 128)
-    assert experiment.rule.name == "dtp" and experiment.feedback.settings.map.name == "dense"
+    assert experiment.rule.name == "dtp"
+    assert experiment.feedback.settings.map.name == "dense"
     assert experiment.optimizer.forward.settings.lr.value == 1e-3
     assert experiment.optimizer.forward.settings.schedule.name == "constant"
-    assert set(experiment.loggers) == {"console", "csv"} and experiment.probes == {}
+    assert set(experiment.loggers) == {"console", "csv"}
+    assert experiment.probes == {}
 
 
 def test_a_name_and_a_mapping_select_alike(load_text: Load) -> None:
@@ -38,8 +40,10 @@ def test_another_component_drops_the_old_ones_settings_but_keeps_shared_ones(loa
 def test_shared_settings_of_optimisers_survive_with_their_nested_schedule(load_text: Load) -> None:
     text = "optimizer: {forward: {name: adam, lr: 0.5, amsgrad: true, schedule: {name: step, every: 3}}}"
     chosen = load_text(text, "optimizer.forward=sgd").experiment.optimizer.forward
-    assert chosen.name == "sgd" and chosen.settings.lr.value == 0.5
-    assert chosen.settings.schedule.name == "step" and chosen.settings.schedule.settings.every == 3
+    assert chosen.name == "sgd"
+    assert chosen.settings.lr.value == 0.5
+    assert chosen.settings.schedule.name == "step"
+    assert chosen.settings.schedule.settings.every == 3
 
 
 def test_the_same_name_again_keeps_all_settings(load_text: Load) -> None:
@@ -80,7 +84,8 @@ def test_a_stronger_rule_with_feedback_brings_back_what_was_there(load_text: Loa
     base = "learner: {name: drl, sigma: 3}"
     loaded = load_text("extends: base.yaml\nrule: bp", "rule=dtp", base=base)
     assert loaded.experiment.feedback.name == "layerwise"
-    assert loaded.experiment.learner.settings.sigma.value == 3.0 and loaded.notices == []
+    assert loaded.experiment.learner.settings.sigma.value == 3.0
+    assert loaded.notices == []
 
 
 def test_probes_are_added_changed_and_removed(load_text: Load) -> None:

@@ -45,7 +45,8 @@ def test_every_shipped_config_but_a_base_is_a_recipe_that_says_what_it_is(zoo: C
     found = {entry.record.name: entry.record for entry in zoo.entries("recipe")}
     assert sorted(found) == sorted(name.removesuffix(".yaml") for name in RECIPES if not is_base(Path(name)))
     for name, record in found.items():
-        assert isinstance(record, Recipe) and Path(record.path).is_file()
+        assert isinstance(record, Recipe)
+        assert Path(record.path).is_file()
         assert record.summary != f"the recipe {name}", f"{record.path} begins with no comment"
 
 

@@ -49,7 +49,8 @@ def test_accepted(load_text: Load, override: str, place: str, expected: Any) -> 
     value: Any = load_text("", override).experiment
     for attribute in place.split("."):
         value = getattr(value, attribute)
-    assert value == expected and type(value) is type(expected)
+    assert value == expected
+    assert type(value) is type(expected)
 
 
 REFUSED = [
@@ -98,7 +99,8 @@ REFUSED = [
 @pytest.mark.parametrize(("override", "message"), REFUSED)
 def test_refused(problems: Problems, override: str, message: str) -> None:
     lines = problems("", override)
-    assert message in lines[0] and lines[-1] == "1 problem; nothing was run."
+    assert message in lines[0]
+    assert lines[-1] == "1 problem; nothing was run."
 
 
 def test_a_per_block_value_replaces_the_weaker_one_whole(load_text: Load) -> None:

@@ -39,7 +39,8 @@ def write_small_cifar(folder: Path, reader: type, labels: str, monkeypatch: pyte
 def test_pixels_arrive_by_channel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = write_small_cifar(tmp_path / "cifar-10-batches-py", datasets.CIFAR10, "labels", monkeypatch)
     data = cifar10.build(CifarSettings(root=str(tmp_path), normalisation="none"))
-    assert data.spec.input_shape == (3, 32, 32) and data.spec.output_size == 10
+    assert data.spec.input_shape == (3, 32, 32)
+    assert data.spec.output_size == 10
     assert np.array_equal(data.train.x.numpy(), pixels.reshape(10, 3, 32, 32))
     assert data.test.y.tolist() == list(range(10))
 

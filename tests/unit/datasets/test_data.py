@@ -79,7 +79,9 @@ def test_holding_out_partitions_the_examples() -> None:
 def test_the_seed_alone_decides_who_is_held_out() -> None:
     before = torch.random.get_rng_state()
     first, again, other = (hold_out(make_split(100), 20, seed)[1] for seed in (1, 1, 2))
-    assert first is not None and again is not None and other is not None
+    assert first is not None
+    assert again is not None
+    assert other is not None
     assert torch.equal(first.y, again.y)
     assert not torch.equal(first.y, other.y)
     assert torch.equal(before, torch.random.get_rng_state())

@@ -57,10 +57,12 @@ def contents(folder: Path, names: list[str]) -> list[dict[str, Any]]:
 def test_images_and_labels_arrive_in_the_order_of_the_files(folder: Path) -> None:
     data = load(folder)
     parts = contents(folder, imagenet32.TRAIN)
-    assert data.spec.input_shape == (3, 32, 32) and data.spec.output_size == 1000
+    assert data.spec.input_shape == (3, 32, 32)
+    assert data.spec.output_size == 1000
     assert np.array_equal(data.train.x.flatten(1).numpy(), np.concatenate([part["data"] for part in parts]))
     assert data.train.y.tolist() == [label - 1 for part in parts for label in part["labels"]]
-    assert len(data.test) == PER_FILE and data.validation is None
+    assert len(data.test) == PER_FILE
+    assert data.validation is None
 
 
 def test_planes_are_red_green_and_blue(folder: Path) -> None:
@@ -101,7 +103,8 @@ def test_the_second_time_no_pickle_is_opened(folder: Path, monkeypatch: pytest.M
     first = load(folder)
     monkeypatch.setattr(imagenet32, "read_pickle", None)
     again = load(folder)
-    assert torch.equal(first.train.x, again.train.x) and torch.equal(first.test.y, again.test.y)
+    assert torch.equal(first.train.x, again.train.x)
+    assert torch.equal(first.test.y, again.test.y)
 
 
 def test_only_whole_files_are_left_behind(folder: Path) -> None:
@@ -127,7 +130,8 @@ def test_damaged_arrays_are_made_again(folder: Path, name: str, damage: str) -> 
     if damage == "missing":
         path.unlink()
     found = load(folder).train
-    assert torch.equal(found.x, expected.x) and torch.equal(found.y, expected.y)
+    assert torch.equal(found.x, expected.x)
+    assert torch.equal(found.y, expected.y)
 
 
 def test_a_bad_source_leaves_no_arrays(folder: Path) -> None:
@@ -248,8 +252,10 @@ def make_split(count: int) -> Split:
 def test_the_same_examples_are_held_out_as_elsewhere() -> None:
     expected_train, expected_held = hold_out(make_split(50), 12, seed=3)
     train, held = imagenet32.set_aside(make_split(50), 12, seed=3)
-    assert held is not None and expected_held is not None
-    assert torch.equal(held.x, expected_held.x) and torch.equal(held.y, expected_held.y)
+    assert held is not None
+    assert expected_held is not None
+    assert torch.equal(held.x, expected_held.x)
+    assert torch.equal(held.y, expected_held.y)
     assert sorted(train.x.flatten().tolist()) == sorted(expected_train.x.flatten().tolist())
     assert torch.equal(train.x.flatten() % 1000, train.y), "examples and labels must stay together"
 
@@ -257,7 +263,8 @@ def test_the_same_examples_are_held_out_as_elsewhere() -> None:
 def test_those_that_stay_are_not_copied() -> None:
     split = make_split(50)
     train, _ = imagenet32.set_aside(split, 12, seed=3)
-    assert train.x.data_ptr() == split.x.data_ptr() and len(train) == 38
+    assert train.x.data_ptr() == split.x.data_ptr()
+    assert len(train) == 38
 
 
 def test_balanced_takes_as_many_of_every_class() -> None:
@@ -266,7 +273,8 @@ def test_balanced_takes_as_many_of_every_class() -> None:
     assert held.y.bincount().tolist() == [2] * 1000
     assert train.y.bincount().tolist() == [3] * 1000
     other = imagenet32.set_aside(make_split(5000), 2000, seed=1, balanced=True)[1]
-    assert other is not None and not torch.equal(held.x.sort(0)[0], other.x.sort(0)[0])
+    assert other is not None
+    assert not torch.equal(held.x.sort(0)[0], other.x.sort(0)[0])
 
 
 @pytest.mark.parametrize(
@@ -281,7 +289,8 @@ def test_what_cannot_be_held_out_is_refused(count: int, message: str) -> None:
 
 def test_held_out_images_come_from_the_mapped_files(folder: Path) -> None:
     whole, data = load(folder), load(folder, validation=7)
-    assert data.validation is not None and (len(data.train), len(data.validation)) == (53, 7)
+    assert data.validation is not None
+    assert (len(data.train), len(data.validation)) == (53, 7)
     together = torch.cat([data.train.x, data.validation.x]).flatten(1).sort(0)[0]
     assert torch.equal(together, whole.train.x.flatten(1).sort(0)[0])
 

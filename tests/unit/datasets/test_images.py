@@ -57,7 +57,9 @@ def test_shifting_equals_a_crop_of_the_edge_padded_image() -> None:
 def test_augmenting_keeps_shape_and_type_and_follows_the_draw() -> None:
     x, augment = make_pixels(64), Augment(flip=True, crop=4)
     first, again, other = augment(x, make_draw(1)), augment(x, make_draw(1)), augment(x, make_draw(2))
-    assert first.shape == x.shape and first.dtype == x.dtype and first.is_contiguous()
+    assert first.shape == x.shape
+    assert first.dtype == x.dtype
+    assert first.is_contiguous()
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 

@@ -51,7 +51,8 @@ def test_fashion_mnist_has_a_folder_of_its_own(tmp_path: Path) -> None:
     write_small_mnist(tmp_path, "FashionMNIST")
     data = fashion_mnist.build(FashionMnistSettings(root=str(tmp_path), flip=True, crop=2))
     assert len(data.train) == 20
-    assert data.augment is not None and data.normalise is None
+    assert data.augment is not None
+    assert data.normalise is None
 
 
 def test_missing_files_name_the_folder_and_the_ways_out(tmp_path: Path) -> None:

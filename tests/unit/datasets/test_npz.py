@@ -38,8 +38,11 @@ def load(folder: Path, content: dict[str, Any], **settings: Any) -> Data:
 def test_vectors_with_classes(tmp_path: Path) -> None:
     content = arrays()
     data = load(tmp_path, content, validation=5)
-    assert data.spec.input_shape == (4,) and data.spec.output_size == 3 and data.spec.task == "classification"
-    assert data.validation is not None and (len(data.train), len(data.validation)) == (15, 5)
+    assert data.spec.input_shape == (4,)
+    assert data.spec.output_size == 3
+    assert data.spec.task == "classification"
+    assert data.validation is not None
+    assert (len(data.train), len(data.validation)) == (15, 5)
     assert np.array_equal(data.test.x.numpy(), content["x_test"])
 
 
@@ -143,7 +146,8 @@ def test_vectors_cannot_be_flipped(tmp_path: Path) -> None:
 )
 def test_the_real_cifar10_as_arrays() -> None:
     data = build(NpzSettings(path="cifar10.npz", channels="last"))
-    assert data.spec.input_shape == (3, 32, 32) and data.spec.output_size == 10
+    assert data.spec.input_shape == (3, 32, 32)
+    assert data.spec.output_size == 10
     assert data.train.y.bincount().tolist() == [5000] * 10
     # Ernoult et al. (2022) normalise with these; the file went through JPEG, hence the tolerance
     mean = data.train.x.double().mean((0, 2, 3))

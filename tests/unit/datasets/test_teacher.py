@@ -16,13 +16,16 @@ SMALL = TeacherSettings(inputs=4, outputs=2, hidden=(8, 6), train_count=40, vali
 
 def test_the_published_sizes_are_the_defaults() -> None:
     settings = TeacherSettings()
-    assert settings.hidden == (1000,) * 4 and settings.gain == 3
+    assert settings.hidden == (1000,) * 4
+    assert settings.gain == 3
     assert (settings.train_count, settings.valid_count, settings.test_count) == (1000,) * 3
 
 
 def test_sizes_and_task() -> None:
     data = build(SMALL)
-    assert data.spec.task == "regression" and data.spec.input_shape == (4,) and data.spec.output_size == 2
+    assert data.spec.task == "regression"
+    assert data.spec.input_shape == (4,)
+    assert data.spec.output_size == 2
     assert data.validation is not None
     assert [len(split) for split in (data.train, data.validation, data.test)] == [40, 8, 12]
     assert data.train.y.shape == (40, 2)
@@ -73,7 +76,8 @@ def test_all_splits_have_the_same_teacher_and_other_examples() -> None:
 
 def test_validation_may_be_held_out_instead() -> None:
     data = build(replace(SMALL, valid_count=0, validation=10))
-    assert data.validation is not None and (len(data.train), len(data.validation)) == (30, 10)
+    assert data.validation is not None
+    assert (len(data.train), len(data.validation)) == (30, 10)
     assert build(replace(SMALL, valid_count=0)).validation is None
     with pytest.raises(SettingError, match="its own validation set"):
         build(replace(SMALL, validation=10))

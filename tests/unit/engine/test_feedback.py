@@ -48,7 +48,8 @@ def test_displacements_add_where_edges_meet(trace: Trace) -> None:
     chain = Feedback([edges["near"], edges["far"]]).displacements(trace, d)
     skip = Feedback([edges["skip"]]).displacements(trace, d)
     torch.testing.assert_close(both["fc1"], chain["fc1"] + skip["fc1"], rtol=1e-12, atol=1e-14)
-    assert both["fc1"].abs().min() > 0 and not torch.equal(chain["fc1"], skip["fc1"])
+    assert both["fc1"].abs().min() > 0
+    assert not torch.equal(chain["fc1"], skip["fc1"])
 
 
 def test_displacements_that_walk_together_arrive_as_they_would_alone(trace: Trace) -> None:
@@ -88,5 +89,7 @@ def test_maps_at_rest_remember_until_they_move(trace: Trace) -> None:
         feedback.moved()
         fresh = feedback.displacements(trace, d)["fc2"]
         other = Feedback([edge]).displacements(trace, d)["fc2"]
-    assert torch.equal(fresh, other) and not torch.allclose(stale, fresh) and not torch.allclose(first, fresh)
+    assert torch.equal(fresh, other)
+    assert not torch.allclose(stale, fresh)
+    assert not torch.allclose(first, fresh)
     assert feedback.memory(trace) == {}

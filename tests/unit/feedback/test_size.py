@@ -68,5 +68,6 @@ def test_a_missing_twin_is_named_with_what_would_work() -> None:
 
     with pytest.raises(CompatibilityError) as caught:
         MirrorMap(MirrorSettings(), ends((2,), (3,), blocks=(object(),), make_twin=make_twin))
-    assert "block 'stem'" in caught.value.what and "Attention" in caught.value.what
+    assert "block 'stem'" in caught.value.what
+    assert "Attention" in caught.value.what
     assert all(word in caught.value.hint for word in ("map=dense", "tied", "plugin"))

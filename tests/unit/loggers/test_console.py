@@ -34,7 +34,8 @@ def test_without_a_terminal_there_is_one_line_for_each_epoch() -> None:
 
 def test_a_terminal_gets_a_bar_with_the_current_figures() -> None:
     shown = play(terminal=True)
-    assert "demo [run]" in shown and "━" in shown
+    assert "demo [run]" in shown
+    assert "━" in shown
     assert "epoch  3/12" in shown
 
 

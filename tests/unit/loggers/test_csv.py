@@ -45,7 +45,8 @@ def test_values_come_back_exactly(tmp_path: Path) -> None:
     assert [row[3] for row in body] == list(values)
     for row, value in zip(body, values.values(), strict=True):
         assert float(row[4]) == value or math.isnan(value)
-        assert row[:3] == ["probe", "1", "5"] and row[5] == "1.250"
+        assert row[:3] == ["probe", "1", "5"]
+        assert row[5] == "1.250"
 
 
 def test_a_record_is_in_the_file_as_soon_as_it_is_logged(tmp_path: Path) -> None:

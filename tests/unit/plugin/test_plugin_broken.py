@@ -113,10 +113,13 @@ def test_a_broken_plugin_is_named_and_isolated(tmp_path: Path, text: str, what: 
     broken = write_file(tmp_path, text, "broken.py")
     catalogue = load_catalogue([broken, write_file(tmp_path, rule("good"), "good.py")], builtins=())
     (failure,) = catalogue.failures
-    assert failure.key == broken and failure.records == ()
+    assert failure.key == broken
+    assert failure.records == ()
     assert catalogue.names("rule") == ["good"]
-    assert failure.error is not None and f"plugin '{broken}'" in failure.error.what
-    assert what in failure.error.what and hint in str(failure.error)
+    assert failure.error is not None
+    assert f"plugin '{broken}'" in failure.error.what
+    assert what in failure.error.what
+    assert hint in str(failure.error)
 
 
 def test_the_error_of_a_broken_plugin_is_quoted_where_a_name_is_missing(tmp_path: Path) -> None:
@@ -139,4 +142,5 @@ def test_a_broken_or_missing_built_in_is_a_bug_and_raises(tmp_path: Path) -> Non
 def test_a_missing_file_and_a_missing_module(tmp_path: Path) -> None:
     catalogue = load_catalogue([str(tmp_path / "gone.py"), "not_there.plugin"], builtins=())
     first, second = (str(plugin.error) for plugin in catalogue.failures)
-    assert "cannot be read: No such file" in first and "No module named 'not_there'" in second
+    assert "cannot be read: No such file" in first
+    assert "No module named 'not_there'" in second

@@ -24,7 +24,8 @@ def test_an_installed_distribution_is_found_with_its_version(tmp_path: Path) -> 
     install(tmp_path, "acme-rules", {"main": rule("acme")}, "2.3")
     (plugin,) = load().plugins
     assert (plugin.key, plugin.distribution, plugin.version) == ("acme-rules:main", "acme-rules", "2.3")
-    assert [record.name for record in plugin.records] == ["acme"] and not plugin.requested
+    assert [record.name for record in plugin.records] == ["acme"]
+    assert not plugin.requested
 
 
 def test_two_distributions_with_one_entry_name_are_both_loaded(tmp_path: Path) -> None:
@@ -75,7 +76,9 @@ def test_blocked_plugins_are_not_imported(tmp_path: Path, monkeypatch: pytest.Mo
     install(tmp_path, "acme-u", {"main": f"open({str(marker)!r}, 'w')\n" + rule("acme")})
     monkeypatch.setenv("TPZOO_BLOCK", f"other, {name}")
     catalogue = load()
-    assert catalogue.names("rule") == [] and not marker.exists() and catalogue.plugins[0].blocked
+    assert catalogue.names("rule") == []
+    assert not marker.exists()
+    assert catalogue.plugins[0].blocked
     with pytest.raises(UnknownComponentError, match="blocked by TPZOO_BLOCK"):
         catalogue.find("rule", "acme")
 

@@ -38,7 +38,8 @@ def test_there_is_one_hook_for_every_kind_and_every_hook_is_specified() -> None:
     "name", [name for name in tpzoo.__all__ if tpzoo._HOME.get(name, "tpzoo.engine") != "tpzoo.engine"]
 )
 def test_public_names_exist(name: str) -> None:
-    assert getattr(tpzoo, name) is not None and name in dir(tpzoo)
+    assert getattr(tpzoo, name) is not None
+    assert name in dir(tpzoo)
 
 
 def test_all_lists_every_export_and_nothing_else() -> None:

@@ -31,7 +31,8 @@ def test_the_built_ins_agree_with_the_slow_definition() -> None:
         tuple((place, record.name) for place, record in chosen.items())
         for chosen in legal_combinations(catalogue, beside)
     ]
-    assert len(found) == len(set(found)) and set(found) == set(slowly(catalogue, beside))
+    assert len(found) == len(set(found))
+    assert set(found) == set(slowly(catalogue, beside))
 
 
 def zoo(*records: Record) -> Catalogue:
@@ -58,4 +59,5 @@ def test_what_an_architecture_could_provide_is_open_until_one_is_chosen() -> Non
 def test_a_path_without_maps_counts_once_and_has_no_map() -> None:
     rule = make(TargetRule, "r", uses_feedback=False)
     (chosen,) = legal_combinations(zoo(*PARTS, make(MapForm, "other"), rule))
-    assert "feedback.map" not in chosen and chosen["feedback"].name == "none"
+    assert "feedback.map" not in chosen
+    assert chosen["feedback"].name == "none"

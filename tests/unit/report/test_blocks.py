@@ -44,13 +44,17 @@ def test_lines_are_rolling_means_over_steps_and_seeds(tmp_path: Path) -> None:
     x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
     assert x.tolist() == list(range(1, 41))
     # the mean of steps 1..n is (n + 1) / 2, plus half the shift; from step 30 on the window is 30 wide
-    assert y[0] == 2.0 and y[9] == 6.5 and y[29] == 16.5 and y[39] == 26.5
+    assert y[0] == 2.0
+    assert y[9] == 6.5
+    assert y[29] == 16.5
+    assert y[39] == 26.5
     table = section.tables[0]
     last = dict(zip(table.columns, table.rows[-1], strict=True))
     # 60 values: twice 11..40 around their means (variance sum 2 * 30 * (30^2 - 1) / 12), each mean 1 from the middle
     spread = math.sqrt((2 * 30 * 899 / 12 + 60) / 59)
     assert (last["block"], last["method"], last["step"], last["n"]) == ("fc1", "demo", 40, 60)
-    assert last["rolling_mean"] == 26.5 and last["rolling_sd"] == pytest.approx(spread)
+    assert last["rolling_mean"] == 26.5
+    assert last["rolling_sd"] == pytest.approx(spread)
 
 
 def test_the_output_block_is_in_the_table_only(tmp_path: Path) -> None:
@@ -96,7 +100,8 @@ def test_runs_that_are_not_done_are_in_no_line(tmp_path: Path) -> None:
     for seed, (status, value) in enumerate([("failed", 90.0), ("done", 10.0), ("done", 20.0)]):
         write_run(tmp_path / str(seed), seed=seed, status=status, probes=at(value, ["fc1"]), blocks=["fc1", "fc2"])
     (row,) = part(tmp_path, "Alignment").tables[0].rows
-    assert row[:4] == ["fc1", "demo", 1, 15.0] and row[-1] == 2
+    assert row[:4] == ["fc1", "demo", 1, 15.0]
+    assert row[-1] == 2
 
 
 @pytest.mark.parametrize("listed", [["fc1", "fc2", "fc3"], None])
@@ -170,11 +175,13 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
 def test_a_figure_with_nothing_or_too_much_to_draw_leaves_its_table(tmp_path: Path) -> None:
     write_run(tmp_path / "one", probes=at(5.0, ["fc2"]), blocks=["fc1", "fc2"])
     section = part(tmp_path / "one", "Alignment")
-    assert section.figures == [] and len(section.tables[0].rows) == 1
+    assert section.figures == []
+    assert len(section.tables[0].rows) == 1
     assert section.left_out == ["figure of bp_angle: only the output block was measured; see tables/bp_angle.csv"]
     write_run(tmp_path / "many", probes=at(5.0, [f"b{i}" for i in range(37)], "new"))
     section = part(tmp_path / "many", "Other")
-    assert section.figures == [] and len(section.tables[0].rows) == 37
+    assert section.figures == []
+    assert len(section.tables[0].rows) == 37
     assert section.left_out == ["figure of new: 37 panels are too many; see tables/new.csv"]
 
 
@@ -183,7 +190,8 @@ def test_a_long_line_is_thinned_from_end_to_end(tmp_path: Path) -> None:
     write_run(tmp_path / "run", probes={"bp_angle/fc1": values}, blocks=["fc1", "fc2"])
     section = part(tmp_path, "Alignment")
     x = np.asarray(section.figures[0].draw().axes[0].lines[0].get_xdata())
-    assert len(x) == 600 and (x[0], x[-1]) == (0, 4999)
+    assert len(x) == 600
+    assert (x[0], x[-1]) == (0, 4999)
     assert len(section.tables[0].rows) == 5000
 
 

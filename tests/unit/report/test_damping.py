@@ -50,4 +50,5 @@ def test_runs_that_are_not_done_choose_no_damping(tmp_path: Path) -> None:
 def test_without_the_probe_it_is_said(tmp_path: Path) -> None:
     write_run(tmp_path / "run")
     section = damping.section(methods_in(tmp_path))
-    assert section.is_empty and section.left_out == ["table of dampings: no run has the probe gnt_damping_search"]
+    assert section.is_empty
+    assert section.left_out == ["table of dampings: no run has the probe gnt_damping_search"]

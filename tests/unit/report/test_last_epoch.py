@@ -28,4 +28,5 @@ def test_means_are_over_steps_and_seeds_and_a_dash_stands_for_no_figure() -> Non
 def test_many_blocks_are_in_the_file_only() -> None:
     found = {f"fc{i}": {0: [series(1, epochs=[1])]} for i in range(MOST_COLUMNS + 1)}
     table, grids = tables("angle", "angle", found, METHODS)
-    assert len(table.rows) == MOST_COLUMNS + 1 and grids == []
+    assert len(table.rows) == MOST_COLUMNS + 1
+    assert grids == []

@@ -48,7 +48,8 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     assert section(tmp_path).left_out == ["validation curves: no run has validation data"]
     write_run(tmp_path / "b" / "c", epochs=[], probes={"bp_angle/fc1": {1: 1.0}})
     made = section(tmp_path / "b")
-    assert made.is_empty and made.left_out == ["learning curves: no run has metrics of an epoch"]
+    assert made.is_empty
+    assert made.left_out == ["learning curves: no run has metrics of an epoch"]
 
 
 def test_losses_over_orders_of_magnitude_get_a_logarithmic_axis(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ def test_runs_that_differ_in_seeds_and_places_are_one_method(tmp_path: Path) -> 
     data = {"name": "digits", "split_seed": 9, "root": "/elsewhere", "download": True}
     write_run(tmp_path / "9", seed=1, config={"data": data, "device": "cpu"})
     methods, warnings = make_methods(find_runs([tmp_path]).runs)
-    assert len(methods) == 1 and warnings == []
+    assert len(methods) == 1
+    assert warnings == []
     # `root` may be missing in one run and there in the other: it is no part of a method
     assert [run.seed for run in methods[0].runs] == [(1, 1), (3, 3), (1, 9)]
     assert (methods[0].label, methods[0].data, methods[0].epochs) == ("demo", "digits", "1")

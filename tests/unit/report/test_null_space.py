@@ -53,4 +53,5 @@ def test_runs_that_are_not_done_are_in_no_bar(tmp_path: Path) -> None:
 def test_without_the_probe_it_is_said(tmp_path: Path) -> None:
     write_run(tmp_path / "run")
     section = null_space.section(methods_in(tmp_path))
-    assert section.is_empty and section.left_out == ["null-space bars: no run has the probe null_space_ratio"]
+    assert section.is_empty
+    assert section.left_out == ["null-space bars: no run has the probe null_space_ratio"]

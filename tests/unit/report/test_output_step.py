@@ -75,7 +75,8 @@ def test_nine_contours_are_circles_around_the_label(tmp_path: Path) -> None:
     write_run(tmp_path / "a", probes=sample(0, (1, 1), (4, 5), (1e-6, 0)))
     (axes,) = output_step.section(methods_in(tmp_path)).figures[0].draw().axes
     (contours,) = [each for each in axes.collections if isinstance(each, ContourSet)]
-    assert len(contours.levels) == 9 and all(len(path.vertices) for path in contours.get_paths())
+    assert len(contours.levels) == 9
+    assert all(len(path.vertices) for path in contours.get_paths())
     for level, path in zip(contours.levels, contours.get_paths(), strict=True):
         radii = np.hypot(*(np.asarray(path.vertices) - (4, 5)).T)
         assert radii == pytest.approx(np.sqrt(level), rel=1e-3)
@@ -136,7 +137,8 @@ def test_angles_of_a_single_output_have_no_figure(tmp_path: Path) -> None:
     write_run(tmp_path / "a", probes={"output_step/0/output_0": {1: 1.0}, "output_step/0/angle": {1: 180.0}})
     section = output_step.section(methods_in(tmp_path))
     assert angles_of(section) == {("demo", "all outputs"): (180, None, 1, 1)}
-    assert section.figures == [] and section.left_out == [
+    assert section.figures == []
+    assert section.left_out == [
         "arrows of demo in 1 samples of output space: two outputs are not all known",
         "output-space figure: no run has the probe output_step with two outputs",
     ]
@@ -162,7 +164,8 @@ def test_a_seed_that_most_methods_have_is_drawn_and_all_are_counted(tmp_path: Pa
             probes = sample(0, (0, 0), (seed, 9), (seed, 0))
             write_run(tmp_path / name / str(seed), name=name, seed=seed, probes=probes)
     section = output_step.section(methods_in(tmp_path))
-    assert section.left_out == [] and "(seed 2)" in section.figures[0].caption
+    assert section.left_out == []
+    assert "(seed 2)" in section.figures[0].caption
     (axes,) = section.figures[0].draw().axes
     assert len([each for each in axes.collections if isinstance(each, Quiver)]) == 2
     assert [(row["method"], row["seed"]) for row in rows(section, 0)] == [("a", 1), ("a", 2), ("b", 2), ("b", 3)]
@@ -199,7 +202,8 @@ def test_an_output_on_its_label_can_be_drawn(tmp_path: Path) -> None:
     write_run(tmp_path / "a", probes=sample(0, (1, 1), (1, 1), (1, 0)))
     with io.BytesIO() as file:
         output_step.section(methods_in(tmp_path)).figures[0].draw().savefig(file, format="svg")
-        assert b"NaN" not in file.getvalue() and b"</svg>" in file.getvalue()
+        assert b"NaN" not in file.getvalue()
+        assert b"</svg>" in file.getvalue()
 
 
 def test_without_the_probe_it_is_said(tmp_path: Path) -> None:

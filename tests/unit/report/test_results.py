@@ -171,23 +171,27 @@ def test_without_an_epoch_nothing_is_said_of_validation_data(tmp_path: Path) -> 
     data = {"data": {"name": "digits", "validation": 0.1}}
     write_run(tmp_path / "run", epochs=[], status="failed", config=data, probes=STARTED)
     found = only(tmp_path)
-    assert (found.chosen_by, found.epoch, found.test) == (NONE, None, None) and NONE == "no epoch completed"
+    assert (found.chosen_by, found.epoch, found.test) == (NONE, None, None)
+    assert NONE == "no epoch completed"
     text = " ".join(results.section(methods_in(tmp_path)).text)
-    assert "Without a completed epoch: demo." in text and "Without validation data" not in text
+    assert "Without a completed epoch: demo." in text
+    assert "Without validation data" not in text
 
 
 def test_validation_figures_that_are_no_numbers_are_not_missing_data(tmp_path: Path) -> None:
     write_run(tmp_path / "run", epochs=epochs(valid_loss=[math.nan] * 2, test_loss=[4.0, 5.0]))
     assert (only(tmp_path).chosen_by, only(tmp_path).epoch, only(tmp_path).test) == (ODD, 2, 5.0)
     text = " ".join(results.section(methods_in(tmp_path)).text)
-    assert "Without a validation metric that is a number" in text and "Without validation data" not in text
+    assert "Without a validation metric that is a number" in text
+    assert "Without validation data" not in text
 
 
 def test_a_run_that_stopped_at_once_makes_no_classification_of_a_regression(tmp_path: Path) -> None:
     write_run(tmp_path / "0", seed=0, status="failed", epochs=[], probes=STARTED, config={"epochs": 1})
     write_run(tmp_path / "1", seed=1, epochs=epochs(test_loss=[4.0]))
     (grid,) = results.section(methods_in(tmp_path)).grids
-    assert grid.columns[1] == "test loss at the best epoch" and grid.rows[0][1] == f"4 ± {DASH}"
+    assert grid.columns[1] == "test loss at the best epoch"
+    assert grid.rows[0][1] == f"4 ± {DASH}"
 
 
 def test_classifications_and_regressions_have_tables_of_their_own_and_data_sets_are_named(tmp_path: Path) -> None:
@@ -196,4 +200,5 @@ def test_classifications_and_regressions_have_tables_of_their_own_and_data_sets_
     write_run(tmp_path / "c", name="c", epochs=epochs(test_loss=[1.0]))
     errors, losses = results.section(methods_in(tmp_path)).grids
     assert [row[:2] for row in errors.rows] == [["a", "digits"], ["b", "mnist"]]
-    assert [row[0] for row in losses.rows] == ["c"] and "data" not in losses.columns
+    assert [row[0] for row in losses.rows] == ["c"]
+    assert "data" not in losses.columns

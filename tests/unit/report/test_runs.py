@@ -90,7 +90,9 @@ def test_a_damaged_run_is_named_and_the_others_are_used(tmp_path: Path, file: st
     found = find_runs([tmp_path])
     assert [run.folder.name for run in found.runs] == ["good"]
     (warning,) = found.warnings
-    assert warning.startswith("skipped: ") and str(tmp_path / "bad") in warning and said in warning
+    assert warning.startswith("skipped: ")
+    assert str(tmp_path / "bad") in warning
+    assert said in warning
     assert "\n" not in warning
 
 

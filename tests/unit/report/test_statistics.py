@@ -39,7 +39,8 @@ def test_seeds_need_not_have_the_same_points() -> None:
     assert found.x.tolist() == [1, 2, 3]
     assert found.mean.tolist() == [1.0, 5.0, 5.0]
     assert found.n.tolist() == [1, 1, 2]
-    assert np.isnan(found.sd[:2]).all() and found.sd[2] == pytest.approx(math.sqrt(8))
+    assert np.isnan(found.sd[:2]).all()
+    assert found.sd[2] == pytest.approx(math.sqrt(8))
 
 
 def test_of_several_values_at_one_point_the_last_counts() -> None:

@@ -80,11 +80,13 @@ def test_every_figure_and_table_is_a_file_with_something_in_it(report: Path) -> 
         assert pixels.std() > 0.02, path
     for path in (report / "figures").glob("*.svg"):
         text = path.read_text("utf-8")
-        assert text.rstrip().endswith("</svg>") and text.count("<path") > 10
+        assert text.rstrip().endswith("</svg>")
+        assert text.count("<path") > 10
     for path in (report / "tables").glob("*.csv"):
         with path.open(newline="", encoding="utf-8") as file:
             head, *rows = csv.reader(file)
-        assert rows and all(len(row) == len(head) for row in rows), path
+        assert rows, path
+        assert all(len(row) == len(head) for row in rows), path
 
 
 def test_the_page_needs_nothing_else_and_shows_every_figure(report: Path) -> None:
@@ -92,7 +94,8 @@ def test_the_page_needs_nothing_else_and_shows_every_figure(report: Path) -> Non
     page = Page(text)
     assert not re.search(r"https?://|url\(|@import|srcset", text)
     assert len(set(page.ids)) == len(page.ids)
-    assert page.links and all(link.startswith("#") and link[1:] in page.ids for link in page.links)
+    assert page.links
+    assert all(link.startswith("#") and link[1:] in page.ids for link in page.links)
     shown = {base64.b64decode(image.removeprefix("data:image/svg+xml;base64,")) for image in page.images}
     assert shown == {path.read_bytes() for path in (report / "figures").glob("*.svg")}
     assert "prefers-color-scheme: dark" in text
@@ -104,13 +107,15 @@ def test_the_markdown_links_to_what_exists_and_says_what_is_left_out(report: Pat
     assert {Path(target).stem for target in targets if target.startswith("figures/")} == FIGURES
     assert all((report / target).is_file() for target in targets)
     assert {f"tables/{path.name}" for path in (report / "tables").iterdir()} <= set(targets)
-    assert "its status is 'failed'" in text and "- validation curves: no run has validation data" in text
+    assert "its status is 'failed'" in text
+    assert "- validation curves: no run has validation data" in text
 
 
 def test_every_method_is_in_every_legend(report: Path) -> None:
     for path in (report / "figures").glob("*.svg"):
         legend = path.read_text("utf-8").rpartition('<g id="legend')[2]
-        assert "<!--  _a -->" in legend and "<!-- b.c -->" in legend, path
+        assert "<!--  _a -->" in legend, path
+        assert "<!-- b.c -->" in legend, path
 
 
 def test_equal_runs_give_equal_files_over_an_older_report(runs: Path, report: Path, tmp_path: Path) -> None:
@@ -131,7 +136,8 @@ def test_one_format_is_enough(runs: Path, tmp_path: Path, name: str) -> None:
     assert {path.suffix for path in (tmp_path / "out" / "figures").iterdir()} == {f".{name}"}
     page = Page((tmp_path / "out" / "report.html").read_text("utf-8"))
     kind = {"png": "png", "svg": "svg+xml"}[name]
-    assert len(page.images) == len(FIGURES) and all(each.startswith(f"data:image/{kind};") for each in page.images)
+    assert len(page.images) == len(FIGURES)
+    assert all(each.startswith(f"data:image/{kind};") for each in page.images)
     assert f"figures/bp_angle.{name})" in (tmp_path / "out" / "report.md").read_text("utf-8")
 
 
@@ -152,8 +158,10 @@ def test_names_mean_themselves_everywhere(tmp_path: Path) -> None:
     write_report([tmp_path / "runs"], tmp_path / "out", title="<script>|")
     page, text = ((tmp_path / "out" / name).read_text("utf-8") for name in ("report.html", "report.md"))
     Page(page)
-    assert "<title>&lt;script&gt;|</title>" in page and "&lt;i&gt;$x_1^$|*" in page
-    assert "# \\<script\\>\\|" in text and r"| \<i\>$x\_1^$\|\* |" in text
+    assert "<title>&lt;script&gt;|</title>" in page
+    assert "&lt;i&gt;$x_1^$|*" in page
+    assert "# \\<script\\>\\|" in text
+    assert r"| \<i\>$x\_1^$\|\* |" in text
     inside = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*")}
     assert inside == {"runs", "out"}
     made = [path.stem for path in (tmp_path / "out" / "tables").glob("a_b*.csv")]
@@ -169,7 +177,8 @@ def test_tables_hold_the_exact_figures(tmp_path: Path) -> None:
     write_report([tmp_path / "run"], tmp_path / "out")
     with (tmp_path / "out" / "tables" / "bp_angle.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
-    assert float(row["rolling_mean"]) == 1 / 3 and row["rolling_sd"] == ""
+    assert float(row["rolling_mean"]) == 1 / 3
+    assert row["rolling_sd"] == ""
 
 
 def test_a_file_where_the_folder_should_be_is_named(runs: Path, tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
     path = Checkpoints(tmp_path, "hash").save("one", weights, STATE, ("last",))
     found = Checkpoints(tmp_path, "hash").load()
     assert all(torch.equal(found.weights[name], value) for name, value in weights.items())
-    assert found.state["numbers"] == STATE["numbers"] and found.state["nested"] == STATE["nested"]
+    assert found.state["numbers"] == STATE["numbers"]
+    assert found.state["nested"] == STATE["nested"]
     with safe_open(path / WEIGHTS, "pt") as file:
         assert sorted(file.keys()) == sorted(weights)
 

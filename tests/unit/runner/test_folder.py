@@ -199,7 +199,9 @@ def test_the_revision_is_that_of_the_checkout_that_tracks_the_source(tmp_path: P
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-q", "-m", "source")
     found = environment.revision(source)
-    assert found is not None and re.fullmatch("[0-9a-f]{40}", found["commit"]) and found["changed"] is False
+    assert found is not None
+    assert re.fullmatch("[0-9a-f]{40}", found["commit"])
+    assert found["changed"] is False
     (source / "__init__.py").write_text("changed")
     assert environment.revision(source)["changed"] is True  # type: ignore[index]
 

@@ -191,7 +191,8 @@ def test_the_summary_says_what_the_run_came_to(data: Path, tmp_path: Path) -> No
     )  # fmt: skip
     assert found.seconds_per_epoch == found.seconds / 3
     plain = run(toy(data, "rule=bp"), tmp_path / "plain")
-    assert plain.best_valid_accuracy is None and plain.test_accuracy_at_best_valid is None
+    assert plain.best_valid_accuracy is None
+    assert plain.test_accuracy_at_best_valid is None
 
 
 def test_the_network_is_evaluated_in_evaluation_mode_and_trained_in_training_mode(data: Path) -> None:
