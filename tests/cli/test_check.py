@@ -12,18 +12,17 @@ HEAD = """from dataclasses import dataclass
 
 import torch
 
-from tpzoo import FeedbackLearner, FeedbackMap, LossFunction, MapForm, Rule, TargetRule, Learner, hookimpl
+from tpzoo import FeedbackLearner, FeedbackMap, LossFunction, MapForm, TargetRule, Learner, hookimpl
+from tpzoo import SingleStep, WeightUpdate, local_gradients
 """
 
-RULE = """
-class Made(Rule):
-    def displacements(self, trace, feedback, batch, draw):
-        return feedback.displacements(trace, batch.output_displacement(trace.output), batch.y)
+UPDATE = """
+class Made(SingleStep):
 {more}
 
 @hookimpl
-def tpzoo_target_rules():
-    yield TargetRule(name="made", summary="a rule", build=Made, requires=("feedback",))
+def tpzoo_updates():
+    yield WeightUpdate(name="made", summary="an update", build=Made)
 """
 
 AT_THE_DOOR = {
@@ -45,9 +44,9 @@ AT_THE_DOOR = {
         ["the rule 'dtp' comes from 'tpzoo' and 'broken'", "write 'tpzoo/dtp' or 'broken/dtp'"],
     ),
     "settings without defaults": (
-        HEAD + "@dataclass(frozen=True)\nclass S:\n    width: int\n\n@hookimpl\ndef tpzoo_target_rules():\n"
-        "    yield TargetRule(name='a', summary='s', build=print, config=S)",
-        ["rule 'a' has settings without a default: width in S", "every setting needs a default"],
+        HEAD + "@dataclass(frozen=True)\nclass S:\n    width: int\n\n@hookimpl\ndef tpzoo_learners():\n"
+        "    yield FeedbackLearner(name='a', summary='s', build=print, config=S)",
+        ["learner 'a' has settings without a default: width in S", "every setting needs a default"],
     ),
 }
 
@@ -57,7 +56,7 @@ LEAK = """
         for below, above in zip(nodes, nodes[1:]):
             if above in displacements:
                 leaking[below] = leaking.get(below, 0) + trace[above].vjp(displacements[above])
-        return super().gradients(trace, leaking)
+        return local_gradients(trace, leaking)
 """
 SHAPE = """
 class Made(FeedbackMap):
@@ -87,13 +86,13 @@ def tpzoo_learners():
 GLOBAL = """
     def gradients(self, trace, displacements):
         noisy = {node: d + 0.01 * torch.randn(d.shape) for node, d in displacements.items()}
-        return super().gradients(trace, noisy)
+        return local_gradients(trace, noisy)
 """
 
 IN_THE_KIT = {
-    "a rule that leaks gradients across a boundary": (
-        RULE.format(more=LEAK),
-        ["rule:made:locality", "the target of", "alone gives updates of"],
+    "an update that leaks gradients across a boundary": (
+        UPDATE.format(more=LEAK),
+        ["update:made:locality", "the displacement of", "alone moves"],
     ),
     "a map of wrong shape": (SHAPE, ["map:made:shapes_and_dtypes", "has the shape (1, 5), not (1, 4)"]),
     "a learner that moves forward weights": (
@@ -101,8 +100,8 @@ IN_THE_KIT = {
         ["learner:made:forward_weights_untouched", "the learner changed", "weight"],
     ),
     "a draw from the global generator": (
-        RULE.format(more=GLOBAL),
-        ["rule:made:global_generator", "draws from the global generator"],
+        UPDATE.format(more=GLOBAL),
+        ["update:made:deterministic", "draws from the global generator"],
     ),
 }
 

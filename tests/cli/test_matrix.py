@@ -9,12 +9,15 @@ from tests.helpers.command import assert_message, tpzoo
 
 def test_json_lists_every_combination_once() -> None:
     found = json.loads(tpzoo("matrix", "--json").stdout)
-    keys = ("feedback", "map", "learner", "rule", "output")
+    keys = ("feedback", "map", "learner", "rule", "update", "output")
     rows = {tuple(item[key] for key in keys) for item in found}
     assert len(rows) == len(found)
     assert all(tuple(item) == keys for item in found)
-    assert {("layerwise", "dense", "reconstruction", "dtp", "gradient"), ("none", None, "none", "bp", "argmin")} <= rows
-    assert ("tied", None, "none", "dtp", "gradient") in rows
+    assert {
+        ("layerwise", "dense", "reconstruction", "dtp", "gradient", "gradient"),
+        ("none", None, "none", "bp", "gradient", "argmin"),
+    } <= rows
+    assert ("tied", None, "none", "dtp", "gradient", "gradient") in rows
     assert not {
         row for row in rows if row[0] == "none" and row[3] not in ("bp", "gauss_newton")
     }  # a rule that needs feedback gets some

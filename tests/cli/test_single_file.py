@@ -12,17 +12,17 @@ PLUGIN = '''
 
 from dataclasses import dataclass
 
-from tpzoo import Rule, TargetRule, hookimpl, setting
+from tpzoo import DisplacementRule, RuleSettings, TargetRule, hookimpl, setting
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(RuleSettings):
     length: float = setting(0.01, above=0, help="how far every hidden unit should move")
 
 
-class SignRule(Rule):
+class SignRule(DisplacementRule):
     def __init__(self, settings):
-        super().__init__()
+        super().__init__(settings)
         self.length = settings.length
 
     def displacements(self, trace, feedback, batch, draw):

@@ -17,7 +17,10 @@ from tpzoo import (
     Noise,
     PerName,
     Rule,
+    SingleStep,
     Trace,
+    Update,
+    local_gradients,
 )
 from tpzoo.zoo.learners.plugin import ReconstructionSettings
 from tpzoo.zoo.learners.reconstruction import Reconstruction
@@ -36,13 +39,60 @@ class WithTargets(DTP):
         return self.change(super().displacements(trace, feedback, batch, draw), trace, feedback)
 
 
-class Leaks(DTP):
+class PlainUpdate(SingleStep):
+    def gradients(self, trace: Trace, displacements: Mapping[str, Tensor]) -> Targets:
+        return local_gradients(trace, displacements)
+
+
+class Leaks(PlainUpdate):
     def gradients(self, trace: Trace, displacements: Mapping[str, Tensor]) -> Targets:
         own, top = super().gradients(trace, displacements), displacements.get(trace.last)
         if top is None:
             return own
         through = trace.network.loss_gradients(trace.input, lambda out: -top)[1]
         return {name: value + 0.1 * through[name] for name, value in own.items()}
+
+
+class LeavesGradientsBehind(PlainUpdate):
+    def gradients(self, trace: Trace, displacements: Mapping[str, Tensor]) -> Targets:
+        p = next(trace.network.parameters())
+        p.grad = torch.zeros_like(p)
+        return {name: value for name, value in super().gradients(trace, displacements).items()}
+
+
+class MovesWithoutADisplacement(PlainUpdate):
+    def gradients(self, trace: Trace, displacements: Mapping[str, Tensor]) -> Targets:
+        return {name: value + 0.01 for name, value in super().gradients(trace, displacements).items()}
+
+
+class ForgetsBiases(PlainUpdate):
+    def gradients(self, trace: Trace, displacements: Mapping[str, Tensor]) -> Targets:
+        found = super().gradients(trace, displacements)
+        return {name: value for name, value in found.items() if not name.endswith("bias")}
+
+
+class DrawsNoise(PlainUpdate):
+    def gradients(self, trace: Trace, displacements: Mapping[str, Tensor]) -> Targets:
+        found = super().gradients(trace, displacements)
+        return {name: value * (1 + 0.1 * torch.rand(())).to(value) for name, value in found.items()}
+
+
+class LooksAtANumber(PlainUpdate):
+    def gradients(self, trace: Trace, displacements: Mapping[str, Tensor]) -> Targets:
+        found = super().gradients(trace, displacements)
+        return {name: value * (1.0 if value.sum().item() > 1e9 else 2.0) for name, value in found.items()}
+
+
+UPDATES: dict[type[Update], set[str]] = {
+    PlainUpdate: set(),
+    Leaks: {"locality"},
+    LeavesGradientsBehind: {"leaves_no_gradients"},
+    MovesWithoutADisplacement: {"null"},
+    ForgetsBiases: {"shapes_and_dtypes"},
+    DrawsNoise: {"deterministic", "locality"},
+    LooksAtANumber: {"capturable"},
+}
+"""What each breaks, and the checks that must see it; no other may complain."""
 
 
 class DrawsAndForgets(WithTargets):
@@ -132,7 +182,6 @@ class MovesFeedback(WithTargets):
 
 RULES: dict[type[Rule], set[str]] = {
     DTP: set(),
-    Leaks: {"locality"},
     DrawsAndForgets: {"global_generator"},
     DrawsAndUses: {"global_generator", "same_seed", "stop_and_resume"},
     ReadsAValue: {"capturable"},
@@ -142,7 +191,7 @@ RULES: dict[type[Rule], set[str]] = {
     ForgetsABlock: {"trains_everything"},
     MovesEverything: {"null", "frozen_stays"},
     TracesTwice: {"buffers_untouched"},
-    LeavesGradients: {"locality", "targets_change_nothing"},
+    LeavesGradients: {"targets_change_nothing"},
     RemembersInPython: {"stop_and_resume"},
     HasAPrecision: {"shapes_and_dtypes"},
     NeedsTwoSamples: {"batch_sizes"},
@@ -152,7 +201,7 @@ RULES: dict[type[Rule], set[str]] = {
 
 
 class Reconstructs(Reconstruction):
-    def __init__(self, settings: None = None) -> None:
+    def __init__(self, settings: object = None) -> None:
         super().__init__(ReconstructionSettings(PerName(0.1)))
 
 
@@ -189,7 +238,7 @@ class DrawsInTheLoss(Reconstructs):
 
 
 class HasItsOwnGenerator(Reconstructs):
-    def __init__(self, settings: None = None) -> None:
+    def __init__(self, settings: object = None) -> None:
         super().__init__()
         self.generator = torch.Generator().manual_seed(0)
 
@@ -220,7 +269,7 @@ class LossReadsAValue(Reconstructs):
 LEARNERS: dict[type[Learner], set[str]] = {
     Reconstructs: set(),
     FastIsOther: {"fast_equals_plain"},
-    MovesForwardWeights: {"forward_weights_untouched", "buffers_untouched"},
+    MovesForwardWeights: {"forward_weights_untouched", "buffers_untouched", "capturable"},
     MovesBuffers: {"buffers_untouched"},
     DrawsInTheLoss: {"global_generator"},
     HasItsOwnGenerator: {"noise_is_all_that_is_random"},

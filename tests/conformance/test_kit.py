@@ -17,7 +17,7 @@ from tpzoo import TargetRule, hookimpl
 
 {top}
 
-def build():
+def build(settings):
     from tpzoo.zoo.rules.dtp import DTP
     return DTP()
 

@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 from torch import Tensor, nn
 
-from tests.conformance.broken import LEARNERS, RULES
+from tests.conformance.broken import LEARNERS, RULES, UPDATES
 from tests.conformance.broken_networks import BLOCKS, MAPS, Plain, network_of
 from tests.conformance.broken_twins import LINEAR, OTHERS, twin_record
 from tests.conformance.broken_twins import Plain as PlainTwin
-from tpzoo import Architecture, Edge, FeedbackLearner, MapForm, Record, TargetRule, Twin
+from tpzoo import Architecture, Edge, FeedbackLearner, MapForm, Record, TargetRule, Twin, WeightUpdate
 from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.testing import check
 from tpzoo.zoo.learners.plugin import RidgeSettings
 from tpzoo.zoo.learners.ridge import Ridge
+from tpzoo.zoo.rules.dtp import DTP
 
 CATALOGUE = load_catalogue()
 
@@ -36,6 +37,19 @@ def test_rules(rule: Any, device: str) -> None:
     assert failed(record, device) == RULES[rule]
 
 
+@pytest.mark.parametrize("update", UPDATES)
+def test_updates(update: Any, device: str) -> None:
+    record = WeightUpdate(name="broken", summary="an update", build=update)
+    assert failed(record, device) == UPDATES[update]
+
+
+def test_rules_that_say_what_is_not_so(device: str) -> None:
+    """A record that denies the displacements, or the feedback, of its rule."""
+    for says in ({"makes_displacements": False}, {"uses_feedback": False}):
+        record = TargetRule(name="broken", summary="a rule", build=DTP, **says)
+        assert "declarations" in failed(record, device)
+
+
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_learners(learner: Any, device: str) -> None:
     record = FeedbackLearner(name="broken", summary="a learner", build=learner, requires=("maps",))
@@ -43,7 +57,7 @@ def test_learners(learner: Any, device: str) -> None:
 
 
 class SolvesForHalf(Ridge):
-    def __init__(self) -> None:
+    def __init__(self, settings: object = None) -> None:
         super().__init__(RidgeSettings())
 
     def solve(self, edge: Edge, statistics: Mapping[str, Tensor]) -> dict[str, Tensor]:

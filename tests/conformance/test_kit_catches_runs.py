@@ -25,6 +25,7 @@ from tpzoo import (
     Probe,
     ProbeSettings,
     Record,
+    RuleSettings,
     RunInfo,
     RunLogger,
     Schedule,
@@ -199,7 +200,7 @@ def test_loggers(logger: type[Writes], tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @dataclass(frozen=True)
-class Slippery:
+class Slippery(RuleSettings):
     """Settings that are others when they are made again."""
 
     size: float = setting(1.0)

@@ -6,7 +6,7 @@ from pathlib import Path
 from textwrap import dedent
 
 HEAD = """from dataclasses import dataclass
-from tpzoo import Component, DataSet, LossFunction, MetricProbe, Recipe, TargetRule, component, hookimpl
+from tpzoo import Component, DataSet, LossFunction, MetricProbe, OutputTarget, Recipe, TargetRule, component, hookimpl
 """
 
 

@@ -19,9 +19,11 @@ from tpzoo import (
     OutputTarget,
     PerName,
     ProbeSettings,
+    RuleSettings,
     RunLogger,
     SettingError,
     TargetRule,
+    WeightUpdate,
     component,
     hookimpl,
     per_block,
@@ -94,7 +96,7 @@ class NoiseSettings:
 
 
 @dataclass(frozen=True)
-class RuleSettings:
+class DtpSettings(RuleSettings):
     low: float = 0.0
     high: float = 1.0
     label: str = "a"
@@ -160,7 +162,7 @@ def tpzoo_losses() -> Iterator[LossFunction]:
 
 @hookimpl
 def tpzoo_target_rules() -> Iterator[TargetRule]:
-    yield TargetRule(name="dtp", summary="difference", config=RuleSettings, build=nothing)
+    yield TargetRule(name="dtp", summary="difference", config=DtpSettings, build=nothing)
     yield TargetRule(name="tp", summary="plain", build=nothing)
     yield TargetRule(name="bp", summary="backprop", build=nothing, uses_feedback=False)
     yield TargetRule(name="loco", summary="loco", build=nothing, requires=("pre_activation",))
@@ -182,3 +184,8 @@ def tpzoo_probes() -> Iterator[MetricProbe]:
 def tpzoo_loggers() -> Iterator[RunLogger]:
     yield RunLogger(name="console", summary="console", build=nothing)
     yield RunLogger(name="csv", summary="csv", build=nothing)
+
+
+@hookimpl
+def tpzoo_updates() -> Iterator[WeightUpdate]:
+    yield WeightUpdate(name="gradient", summary="the local gradient", build=nothing)

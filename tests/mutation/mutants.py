@@ -14,8 +14,8 @@ RESUME, NUMBERS, OBJECTIVES = "faults/test_resume.py", "faults/test_numbers.py",
 FEEDBACK, DRAWS = "unit/engine/test_feedback.py", "unit/engine/test_draws.py"
 
 ENGINE = (
-    mutant("local update: sign flipped", "engine/rule.py", "scale = -1.0 /", "scale = 1.0 /", TIED),
-    mutant("local update: 1 / batch forgotten", "engine/rule.py", "-1.0 / trace.batch_size", "-1.0", TIED),
+    mutant("local update: sign flipped", "engine/update.py", "scale = -1.0 /", "scale = 1.0 /", TIED),
+    mutant("local update: 1 / batch forgotten", "engine/update.py", "-1.0 / trace.batch_size", "-1.0", TIED),
     Mutant(
         "order of feedback and targets swapped",
         "engine/rule.py",
@@ -65,8 +65,8 @@ ENGINE = (
     mutant(
         "feedback-only batches move running statistics",
         "engine/step.py",
-        "self._train_maps(self.network.trace(x, update_buffers=False, graph=graph))",
-        "self._train_maps(self.network.trace(x, update_buffers=True, graph=graph))",
+        "trace = self.network.trace(x, update_buffers=False,",
+        "trace = self.network.trace(x, update_buffers=True,",
         SCHEDULE,
     ),
     mutant("edges trained top first", "engine/step.py", "key=lambda edge: self", "key=lambda edge: -self", SCHEDULE),
@@ -74,7 +74,7 @@ ENGINE = (
         "all edges draw the noise of one",
         "engine/step.py",
         'self.streams.draw(f"noise/{edge.name}", self.share)',
-        'self.streams.draw(f"noise/{edges[0].name}", self.share)',
+        'self.streams.draw(f"noise/{self.feedback.edges[0].name}", self.share)',
         DRAWS,
     ),
     mutant(
@@ -94,9 +94,9 @@ ENGINE = (
     ),
     mutant(
         "probes draw from a stream of training",
-        "engine/context.py",
-        'engine.streams.draw("probes")',
-        'engine.streams.draw("noise/fc2")',
+        "engine/step.py",
+        'self.streams.draw("probes")',
+        'self.streams.draw("noise/fc2")',
         LOOP,
     ),
     mutant(
@@ -230,8 +230,8 @@ ZOO = (
     mutant(
         "maps that moved are remembered as they were",
         "engine/step.py",
-        "self.feedback.moved()\n        self.backward.step(gradients)",
-        "self.backward.step(gradients)",
+        "self.feedback.moved()\n        self.feedback_weights.step(gradients)",
+        "self.feedback_weights.step(gradients)",
         "oracle/test_stacked_drl.py",
     ),
     mutant(
@@ -325,8 +325,8 @@ RUNNER = (
     ),
     mutant(
         "resume forgets the optimiser's state",
-        "runner/groups.py",
-        'self.group.optimizer.load_state_dict(state["optimizer"])',
+        "assembly/weights.py",
+        'self.weights.optimizer.load_state_dict(state["optimizer"])',
         "pass",
         RESUME,
     ),
@@ -348,7 +348,7 @@ RUNNER = (
     ),
     mutant(
         "what `train` leaves out is trained",
-        "runner/groups.py",
+        "assembly/weights.py",
         "        elif params := list",
         "        if params := list",
         GROUPS,
@@ -356,7 +356,7 @@ RUNNER = (
     mutant(
         "feedback rates keep their first value",
         "runner/loop.py",
-        "in (self.built.forward, self.built.backward)",
+        "in (self.built.forward, self.built.feedback)",
         "in (self.built.forward,)",
         LOOP,
     ),

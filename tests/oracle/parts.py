@@ -10,7 +10,21 @@ import torch
 from torch import Tensor
 
 from tests.blocks import make_batch, make_network
-from tpzoo import Batch, Draw, Ends, Feedback, FeedbackMap, Learner, Network, PerName, Rule, Snapshot
+from tpzoo import (
+    Batch,
+    DisplacementRule,
+    Draw,
+    Ends,
+    Feedback,
+    FeedbackMap,
+    Learner,
+    Network,
+    PerName,
+    Rule,
+    Snapshot,
+    Update,
+    local_gradients,
+)
 from tpzoo.engine import BACKENDS, Engine, Iterations, Streams, WeightStepper, connector
 from tpzoo.engine.draw import Share
 from tpzoo.zoo.feedback import direct, layerwise, mlp, random_hidden, tied
@@ -32,6 +46,8 @@ from tpzoo.zoo.losses.cross_entropy import CrossEntropy
 from tpzoo.zoo.outputs.gradient import Gradient
 from tpzoo.zoo.outputs.plugin import GradientSettings
 from tpzoo.zoo.rules.dtp import DTP
+from tpzoo.zoo.updates.gradient import Gradient as LocalGradient
+from tpzoo.zoo.updates.plugin import GradientSettings as GradientUpdateSettings
 
 MakeMap = Callable[[Ends], FeedbackMap]
 MakeOptimizer = Callable[[list[Tensor]], torch.optim.Optimizer]
@@ -89,6 +105,7 @@ def make_engine(
     optimizer: MakeOptimizer = SGD,
     iterations: Iterations = ONCE,
     share: Share | None = None,
+    update: Update | None = None,
 ) -> Engine:
     """An engine whose forward and feedback optimisers are alike."""
     made = make_network(network, device, seed=seed) if isinstance(network, str) else network
@@ -98,6 +115,7 @@ def make_engine(
         made,
         feedback,
         rule or DTP(),
+        update or LocalGradient(GradientUpdateSettings()),
         LEARNERS[learner]() if isinstance(learner, str) else learner,
         CrossEntropy(),
         Gradient(GradientSettings(0.3)),
@@ -105,7 +123,7 @@ def make_engine(
         WeightStepper(dict(feedback.maps.items()), optimizer(backward) if backward else None),
         Streams(seed, next(made.parameters()).device),
         iterations,
-        share,
+        share=share,
     )
 
 
@@ -153,9 +171,10 @@ def snapshot_of(
     batch = make_objective(*make_batch(network, count, next(network.parameters()).dtype))
     feedback, rule = feedback or make_feedback(network, path), rule or DTP()
     trace, draw = network.trace(batch.x), Draw(torch.Generator().manual_seed(0))
+    assert isinstance(rule, DisplacementRule)
     with torch.no_grad():
         d = rule.displacements(trace, feedback, batch, draw)
-    return Snapshot(network, feedback, Frozen(), batch, trace, d, rule.gradients(trace, d), draw)
+    return Snapshot(network, feedback, Frozen(), batch, trace, d, local_gradients(trace, d), draw)
 
 
 def of_backprop(snapshot: Snapshot) -> Snapshot:

@@ -12,18 +12,23 @@ from torch.nn import functional as F
 
 from tests.blocks import make_batch, make_network
 from tests.oracle.parts import make_feedback, relative
-from tpzoo import Batch, Draw, PerName, Rule, Trace
+from tpzoo import Batch, DisplacementRule, Draw, PerName, Trace
 from tpzoo.zoo.losses.cross_entropy import CrossEntropy
 from tpzoo.zoo.outputs.gradient import Gradient
 from tpzoo.zoo.outputs.plugin import GradientSettings
 from tpzoo.zoo.rules.dtp import DTP
-from tpzoo.zoo.rules.plugin import UpdateSettings
 from tpzoo.zoo.rules.tp import TP
+from tpzoo.zoo.updates import gradient
+from tpzoo.zoo.updates import plugin as updates
 
 ETA = 0.06
 
 
-def displacements(rule: Rule, trace: Trace, y: torch.Tensor) -> dict[str, torch.Tensor]:
+def update(reduction: str | dict[str, str]) -> gradient.Gradient:
+    return gradient.Gradient(updates.GradientSettings(PerName(reduction)))
+
+
+def displacements(rule: DisplacementRule, trace: Trace, y: torch.Tensor) -> dict[str, torch.Tensor]:
     batch = Batch(trace.input, y, CrossEntropy(), Gradient(GradientSettings(ETA, "mean")))
     feedback = make_feedback(trace.network, "direct/linear")
     return rule.displacements(trace, feedback, batch, Draw(torch.Generator()))
@@ -33,8 +38,8 @@ def displacements(rule: Rule, trace: Trace, y: torch.Tensor) -> dict[str, torch.
 def test_the_last_layer_gets_two_eta_by_batch_of_backpropagation(rule: type[DTP], device: str) -> None:
     network = make_network("mlp", device)
     x, y = make_batch(network)
-    made, trace = rule(UpdateSettings(PerName("sum"))), network.trace(x)
-    found = made.gradients(trace, displacements(made, trace, y))
+    made, trace = update("sum"), network.trace(x)
+    found = made.gradients(trace, displacements(rule(), trace, y))
     F.cross_entropy(network(x), y).backward()
     for name, p in network.blocks["head"].named_parameters():
         assert p.grad is not None
@@ -47,8 +52,8 @@ def test_local_updates_are_gradients_of_the_local_loss_as_written(reduction: str
     network = make_network("pooled", device)
     x, y = make_batch(network)
     trace = network.trace(x)
-    rule = DTP(UpdateSettings(PerName({"*": "half_sum", "conv*": reduction})))
-    found = rule.gradients(trace, d := displacements(rule, trace, y))
+    made = update({"*": "half_sum", "conv*": reduction})
+    found = made.gradients(trace, d := displacements(DTP(), trace, y))
     node = trace.network.nodes[0]
     block = network.block_of(node)
     target = trace[node.name].out + d[node.name]
@@ -57,8 +62,8 @@ def test_local_updates_are_gradients_of_the_local_loss_as_written(reduction: str
     names = [name for name, _ in block.named_parameters()]
     expected = torch.autograd.grad(loss, list(block.parameters()))
     assert "conv" in node.block
-    for name, gradient in zip(names, expected, strict=True):
-        assert relative(found[f"{node.block}.{name}"], gradient) < 1e-10
+    for name, reference in zip(names, expected, strict=True):
+        assert relative(found[f"{node.block}.{name}"], reference) < 1e-10
 
 
 def test_a_short_batch_divides_by_its_own_rows() -> None:

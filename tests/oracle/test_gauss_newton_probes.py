@@ -217,7 +217,7 @@ def test_activation_angle_as_written(name: str, device: str) -> None:
 
 def test_backprop_and_gauss_newton_are_at_angle_zero_to_themselves(device: str) -> None:
     probe = ActivationAngle(ActivationAngleSettings())
-    newton = snapshot_of(make_network("mlp", device), rule=GaussNewton())
+    newton = snapshot_of(make_network("mlp", device), rule=GaussNewton(GaussNewtonSettings()))
     found = {
         "bp": [probe.measure(snapshot_of(make_network("mlp", device), "tied")), probe.measure(of_backprop(newton))],
         "gn": [probe.measure(newton)],
@@ -280,7 +280,11 @@ def test_feedback_in_the_row_space_has_no_null_space_part(dtype: torch.dtype, de
         with torch.no_grad():
             feedback.maps[f"fc{i}"].matrix.weight.copy_(output_jacobians(trace)[f"fc{i}"][0].T @ mixing)
     inside = snapshot_of(network, feedback=feedback, count=1)
-    for snapshot in (inside, of_backprop(inside), snapshot_of(network, rule=GaussNewton(), count=1)):
+    for snapshot in (
+        inside,
+        of_backprop(inside),
+        snapshot_of(network, rule=GaussNewton(GaussNewtonSettings()), count=1),
+    ):
         for value in probe.measure(snapshot).values():
             assert float(value) < tolerance
 

@@ -143,7 +143,7 @@ def angles(built: Built, batch: int = 16, seed: int = 0) -> list[float]:
     x, y = example(built, batch, seed)
     trace, minibatch = engine.network.trace(x), engine.batch(x, y)
     found = engine.rule.displacements(trace, engine.feedback, minibatch, engine.streams.draw("rule"))
-    ours = engine.rule.gradients(trace, found)
+    ours = engine.update.gradients(trace, found)
     theirs = engine.network.loss_gradients(x, minibatch.error)[1]
     return [float(angle(ours[name], theirs[name])) for name in theirs if name.endswith("weight")]
 
@@ -182,7 +182,7 @@ def test_the_last_block_gets_exactly_the_step_size_times_backpropagation() -> No
     x, y = example(built)
     trace, batch = engine.network.trace(x), engine.batch(x, y)
     found = engine.rule.displacements(trace, engine.feedback, batch, engine.streams.draw("rule"))
-    ours, theirs = engine.rule.gradients(trace, found), engine.network.loss_gradients(x, batch.error)[1]
+    ours, theirs = engine.update.gradients(trace, found), engine.network.loss_gradients(x, batch.error)[1]
     for name in ("fc1.linear.weight", "fc1.linear.bias"):
         assert (ours[name] - 0.7 * theirs[name]).norm() <= 1e-12 * theirs[name].norm()
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from tests.blocks import make_batch, make_network
 from tests.oracle.parts import make_engine, make_feedback, make_objective, relative, weights
-from tpzoo import Draw
+from tpzoo import Draw, local_gradients
 from tpzoo.zoo.rules.dtp import DTP
 from tpzoo.zoo.rules.tp import TP
 
@@ -28,7 +28,7 @@ def test_the_last_layer_gets_backpropagation(path: str, rule, device: str) -> No
     x, y = make_batch(network)
     trace = network.trace(x)
     d = rule.displacements(trace, make_feedback(network, path), make_objective(x, y, STEP), Draw(torch.Generator()))
-    found = rule.gradients(trace, d)
+    found = local_gradients(trace, d)
     F.cross_entropy(network(x), y).backward()
     for name, p in network.blocks["head"].named_parameters():
         assert p.grad is not None
@@ -44,7 +44,7 @@ def test_hidden_layers_of_ddtp_linear(bias: float, device: str) -> None:
     for edge in feedback.edges:
         torch.nn.init.constant_(edge.map.matrix.bias, bias)
     trace, batch = network.trace(x), make_objective(x, y, STEP)
-    found = DTP().gradients(trace, DTP().displacements(trace, feedback, batch, Draw(torch.Generator())))
+    found = local_gradients(trace, DTP().displacements(trace, feedback, batch, Draw(torch.Generator())))
     error = network(x).detach().softmax(1) - F.one_hot(y, 3)
     h = x
     for name in ("fc1", "fc2", "fc3"):

@@ -10,16 +10,17 @@ from tests.blocks import Layer, make_batch, make_network
 from tests.oracle.parts import assert_alike, make_engine, relative, use_backend
 from tpzoo import Network, PerName, Rule, SettingError
 from tpzoo.engine import WeightStepper
-from tpzoo.zoo.rules.dtp import DTP
 from tpzoo.zoo.rules.gauss_newton import GaussNewton
-from tpzoo.zoo.rules.plugin import GaussNewtonSettings, UpdateSettings
+from tpzoo.zoo.rules.plugin import GaussNewtonSettings
 from tpzoo.zoo.rules.tp import TP
+from tpzoo.zoo.updates.minimal_norm import MinimalNorm
+from tpzoo.zoo.updates.plugin import MinimalNormSettings
 
 RATIOS = [0.1, 1.0, 7.0]
 
 
-def minimal_norm(ratio: float) -> DTP:
-    return DTP(UpdateSettings(update="minimal_norm", norm_ratio=ratio))
+def minimal_norm(ratio: float) -> MinimalNorm:
+    return MinimalNorm(MinimalNormSettings(norm_ratio=ratio))
 
 
 def one_linear_block(bias: bool, device: str) -> tuple[Network, Tensor, Tensor]:
@@ -87,15 +88,15 @@ def test_a_batch_is_the_mean_over_samples_as_written(name: str, device: str) -> 
 @pytest.mark.parametrize(
     "rule",
     [
-        TP(UpdateSettings(update="minimal_norm")),
-        GaussNewton(GaussNewtonSettings(update="minimal_norm", damping=PerName(0.1))),
+        TP(),
+        GaussNewton(GaussNewtonSettings(damping=PerName(0.1))),
     ],
 )
 def test_every_rule_with_displacements_has_it(rule: Rule, device: str) -> None:
     """A whole step at rate 1 on one sample: the last block's output arrives where the rule wanted it."""
-    engine = make_engine("mlp", device, "layerwise/dense", "frozen", rule)
+    engine = make_engine("mlp", device, "layerwise/dense", "frozen", rule, update=minimal_norm(1.0))
     blocks = engine.network.blocks
-    engine.forward = WeightStepper(dict(blocks.items()), torch.optim.SGD(blocks.parameters(), lr=1.0))
+    engine.forward_weights = WeightStepper(dict(blocks.items()), torch.optim.SGD(blocks.parameters(), lr=1.0))
     x, y = make_batch(engine.network, 1)
     trace = engine.network.trace(x)
     wanted = engine.batch(x, y).output_displacement(trace.output) / (1.1 if isinstance(rule, GaussNewton) else 1)
@@ -111,9 +112,3 @@ def test_blocks_that_are_not_dense_are_refused(name: str, node: str, device: str
     with pytest.raises(SettingError, match=f"'{node}' is not one"):
         minimal_norm(1.0).gradients(trace, {node: torch.zeros_like(trace[node].out)})
     assert minimal_norm(1.0).gradients(trace, {"head": torch.ones_like(trace.output)})
-
-
-@pytest.mark.parametrize("local_loss", ["sum", {"*": "half_sum", "fc1": "mean"}])
-def test_a_local_loss_beside_it_is_refused(local_loss: str | dict[str, str]) -> None:
-    with pytest.raises(SettingError, match="no gradient of a local loss"):
-        DTP(UpdateSettings(local_loss=PerName(local_loss), update="minimal_norm"))

@@ -46,8 +46,8 @@ def one_of_two(path: str, learner: str, share: Share, device: str, meeting: Meet
     engine = make_engine("mlp", device, path, learner, share=share)
     mean = partial(meeting.mean, share)
     blocks, maps = dict(engine.network.blocks.items()), dict(engine.feedback.maps.items())
-    engine.forward = WeightStepper(blocks, engine.forward.optimizer, mean=mean)
-    engine.backward = WeightStepper(maps, engine.backward.optimizer, mean=mean)
+    engine.forward_weights = WeightStepper(blocks, engine.forward_weights.optimizer, mean=mean)
+    engine.feedback_weights = WeightStepper(maps, engine.feedback_weights.optimizer, mean=mean)
     return engine
 
 

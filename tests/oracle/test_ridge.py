@@ -127,7 +127,7 @@ def test_what_is_not_trained_is_not_set(device: str) -> None:
     engine = make_engine("mlp", device, "direct/linear", ridge())
     members = dict(engine.feedback.maps.items())
     chosen = torch.optim.SGD(engine.feedback.edge("fc1").map.parameters(), lr=1.0)
-    engine.backward = WeightStepper(members, chosen)
+    engine.feedback_weights = WeightStepper(members, chosen)
     start = weights(engine)
     engine.train_feedback_batch(make_batch(engine.network)[0])
     after = weights(engine)
@@ -141,9 +141,9 @@ def test_statistics_are_averaged_over_processes(device: str) -> None:
         make_engine("mlp", device, "direct/linear", ridge()),
         make_engine("mlp", device, "direct/linear", ridge()),
     )
-    theirs.backward = WeightStepper(
+    theirs.feedback_weights = WeightStepper(
         dict(theirs.feedback.maps.items()),
-        theirs.backward.optimizer,
+        theirs.feedback_weights.optimizer,
         mean=lambda values: {name: 2 * value for name, value in values.items()},
     )
     for engine in (ours, theirs):

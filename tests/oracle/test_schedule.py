@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tests.blocks import make_batch, make_network
 from tests.oracle.parts import assert_alike, make_engine, make_feedback, make_objective, weights
-from tpzoo import Batch, Context, Draw, Edge, Feedback, Learner, Noise, Rule, Snapshot, Trace
+from tpzoo import Batch, Context, Draw, Edge, Feedback, Learner, Noise, Rule, Snapshot, Trace, local_gradients
 from tpzoo.engine import Iterations, WeightStepper
 from tpzoo.zoo.rules.dtp import DTP
 
@@ -65,7 +65,7 @@ def test_which_feedback_weights_the_targets_see(order: str, device: str) -> None
         p.data -= moved
     trace = fresh.trace(batch[0])
     targets = rule.displacements(trace, feedback, make_objective(*batch), Draw(torch.Generator()))
-    gradients = rule.gradients(trace, targets)
+    gradients = local_gradients(trace, targets)
     expected = {name: p.detach() - 0.1 * gradients[name] for name, p in fresh.blocks.named_parameters()}
     assert_alike(dict(engine.network.blocks.named_parameters()), expected, 1e-12)
 
@@ -133,11 +133,11 @@ SGD = partial(torch.optim.SGD, lr=0.1, momentum=0.9, weight_decay=0.1)
 def test_moments_and_decay_wait_where_there_is_no_gradient(optimizer, device: str) -> None:  # type: ignore[no-untyped-def]
     engine = make_engine("mlp", device, learner="frozen", rule=OnlyTop(), optimizer=optimizer)
     engine.train_batch(*make_batch(engine.network))
-    before, states = weights(engine), repr(engine.forward.optimizer.state_dict()["state"][0])
+    before, states = weights(engine), repr(engine.forward_weights.optimizer.state_dict()["state"][0])
     engine.train_batch(*make_batch(engine.network))
     for name, value in weights(engine).items():
         assert torch.equal(value, before[name]) != name.startswith("network.blocks.head")
-    assert repr(engine.forward.optimizer.state_dict()["state"][0]) == states
+    assert repr(engine.forward_weights.optimizer.state_dict()["state"][0]) == states
     assert all(p.grad is None for p in engine.network.parameters())
 
 
@@ -151,7 +151,7 @@ class BlockByBlock(Rule):
         for node in reversed(context.network.nodes):
             trace = context.trace()
             found = self.displacements(trace, context.feedback, context.batch, context.draw)
-            context.step("forward", self.gradients(trace, found), names=[node.block], displacements=found)
+            context.step("forward", local_gradients(trace, found), names=[node.block], displacements=found)
 
 
 class ThenTheMaps(BlockByBlock):

@@ -11,7 +11,6 @@ from tests.blocks import make_batch
 from tests.oracle.parts import MakeOptimizer, assert_alike, make_engine, weights
 from tpzoo import CompatibilityError, Context, Rule
 from tpzoo.engine import Iterations, SeedBatch, WeightStepper
-from tpzoo.zoo.rules.dtp import DTP
 from tpzoo.zoo.rules.tp import TP
 
 SEEDS = (0, 1, 2)
@@ -91,9 +90,9 @@ def test_a_seed_that_sees_another_seeds_noise_would_be_seen(device: str) -> None
 
 
 def test_what_cannot_be_batched_is_refused(device: str) -> None:
-    class OwnStep(DTP):
+    class OwnStep(Rule):
         def train_step(self, context: Context) -> None:
-            super().train_step(context)
+            context.step("forward", context.backprop())
 
     with pytest.raises(CompatibilityError, match="OwnStep"):
         SeedBatch([make_engine("mlp", device, rule=OwnStep())], SGD, SGD)
@@ -107,8 +106,8 @@ def test_what_is_not_trained_does_not_move(device: str) -> None:
     engines = [make_engine("mlp", device, seed=seed) for seed in SEEDS]
     for engine in engines:
         fc1, fc2 = engine.network.blocks["fc1"], engine.feedback.maps["fc2"]
-        engine.forward = WeightStepper(dict(engine.network.blocks.items()), SGD(list(fc1.parameters())))
-        engine.backward = WeightStepper(dict(engine.feedback.maps.items()), SGD(list(fc2.parameters())))
+        engine.forward_weights = WeightStepper(dict(engine.network.blocks.items()), SGD(list(fc1.parameters())))
+        engine.feedback_weights = WeightStepper(dict(engine.feedback.maps.items()), SGD(list(fc2.parameters())))
     start = [weights(engine) for engine in engines]
     batch = SeedBatch(engines, SGD, SGD)
     pairs = [make_batch(engine.network, seed=seed) for seed, engine in enumerate(engines)]

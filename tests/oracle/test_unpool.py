@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tpzoo import Chain, MaxPool, TwinLayer, activation, layer_shapes
+from tpzoo.assembly.maker import TwinMaker
 from tpzoo.plugin.discovery import load_catalogue
-from tpzoo.runner.build import Maker
 from tpzoo.zoo.feedback.plugin import MirrorSettings
 from tpzoo.zoo.twins.chain import ChainTwin
 from tpzoo.zoo.twins.pooling import Unpool
 
-MAKER = Maker(load_catalogue())
+TWINS = TwinMaker(load_catalogue())
 SIZES = [(7, 7), (8, 8), (7, 8), (3, 10)]
 OVERLAP, APART = (3, 2, 1), (3, 3, 1)
 
@@ -28,7 +28,7 @@ def gaussian(*shape: int, seed: int) -> Tensor:
 
 def twin_of(layer: nn.Module, shape: tuple[int, ...], unpool: str) -> TwinLayer:
     """What map ``mirror`` inverts ``layer`` with."""
-    return MAKER.twin(layer, shape, layer_shapes([layer], shape)[1], MirrorSettings(unpool=unpool)).double()
+    return TWINS(layer, shape, layer_shapes([layer], shape)[1], MirrorSettings(unpool=unpool)).double()
 
 
 def transposed_jacobian(x: Tensor, d: Tensor, window: tuple[int, int, int]) -> Tensor:

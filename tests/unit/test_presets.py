@@ -20,7 +20,7 @@ from tpzoo.config import Experiment, load
 from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.plugin.records import Component
 from tpzoo.recipes import is_base, recipe_folder
-from tpzoo.runner.build import build, with_rate_used
+from tpzoo.runner.build import build
 
 FOLDER = recipe_folder() / "meulemans2020"
 PRESETS = [path for name in ("mnist", "fashion_mnist", "frozen_mnist", "cifar10", "cifar10_cnn")
@@ -133,7 +133,7 @@ def test_a_preset_is_the_method_that_its_name_says(path: Path) -> None:
     form, learner = made.feedback.settings.map, made.learner.settings
     assert (made.feedback.name, form.name, made.learner.name) == (method["feedback"], method["map"], method["learner"])
     assert made.output.settings.reduction == "mean"
-    assert made.rule.settings.local_loss["fc1"] == "sum"
+    assert made.rule.settings.update.settings.local_loss["fc1"] == "sum"
     assert getattr(form.settings, "recurrent", None) == method.get("recurrent")
     assert getattr(form.settings, "activation", "none") == ("none" if method["map"] == "linear" else "tanh")
     assert form.settings.init == "xavier_normal"
@@ -162,6 +162,7 @@ def numbers_of(made: Experiment) -> dict[str, Any]:
     """All that a published preset says, as an experiment has it."""
     forward, feedback = made.optimizer.forward, made.optimizer.feedback
     assert plain(forward.settings.weight_decay) == 0
+    rule = load_catalogue().find("rule", made.rule.name).record
     learns = made.rule.name == "dtp" and made.learner.name != "frozen"
     form = made.feedback.settings.map if made.rule.name == "dtp" else None
     return {
@@ -169,7 +170,7 @@ def numbers_of(made: Experiment) -> dict[str, Any]:
         "batch_size": made.batch_size,
         "output_target_step": 1.0 if made.rule.name == "bp" else made.output.settings.step_size,
         "forward_lr_as_listed": plain(forward.settings.lr),
-        "forward_lr_actually_used": plain(with_rate_used(forward, made.output).settings.lr),
+        "forward_lr_actually_used": plain(forward.settings.for_blocks(made.output, rule).lr),
         "forward_adam": adam_of(forward),
         "feedback": {
             "lr": plain(feedback.settings.lr),
@@ -233,7 +234,7 @@ def test_frozen_mnist_trains_the_first_layer_only(path: Path) -> None:
 def test_convolutional_layers_have_a_mean_as_their_loss(path: Path) -> None:
     made = preset(path)
     if made.rule.name != "bp":
-        assert [made.rule.settings.local_loss[name] for name in ("conv1", "conv2", "fc1", "fc2")] == [
+        assert [made.rule.settings.update.settings.local_loss[name] for name in ("conv1", "conv2", "fc1", "fc2")] == [
             "mean", "mean", "sum", "sum",
         ]  # fmt: skip
 

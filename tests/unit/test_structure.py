@@ -17,12 +17,13 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 MAY_IMPORT = {
     "errors": set(),
     "plugin": {"_version"},
-    "engine": {"plugin.settings"},
-    "config": {"plugin"},
-    "runner": {"plugin", "engine", "config", "_version"},
+    "engine": {"plugin.settings", "plugin.suggest"},
+    "assembly": {"plugin", "engine"},
+    "config": {"plugin", "assembly.experiment", "assembly.legality"},
+    "runner": {"plugin", "engine", "assembly", "config", "_version"},
     "report": {"plugin", "engine", "config", "runner"},
-    "testing": {"plugin", "engine", "config", "runner"},
-    "cli": {"plugin", "config", "runner", "report", "testing", "recipes", "_version"},
+    "testing": {"plugin", "engine", "assembly", "config"},
+    "cli": {"plugin", "assembly", "config", "runner", "report", "testing", "recipes", "_version"},
 }
 
 
@@ -46,10 +47,42 @@ def test_imports_run_downwards(package: str) -> None:
             assert fits or (not module and package in ("testing", "cli")), f"{path} imports tpzoo.{module}"
 
 
-def test_built_in_animals_use_public_names_only() -> None:
+def test_built_in_entries_use_public_names_only() -> None:
     for path in (PACKAGE / "zoo").rglob("*.py"):
         for module in imported(path):
             assert module == "" or module.split(".")[0] in ("zoo", "errors"), f"{path} imports tpzoo.{module}"
+
+
+def test_no_circle_of_imports() -> None:
+    """Imports under TYPE_CHECKING count: a circle there is a circle of contracts."""
+    graph = {name_of(path): {module for module in resolved(path)} for path in FILES if path.name != "__init__.py"}
+    done: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, f"a circle: {' -> '.join([*above[above.index(name) :], name])}"
+        if name in done:
+            return
+        for module in graph.get(name, ()):
+            visit(module, (*above, name))
+        done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+def resolved(path: Path) -> Iterator[str]:
+    """The files that a file imports from at its top level or under TYPE_CHECKING; names within functions come later."""
+    known = {name_of(each) for each in FILES if each.name != "__init__.py"}
+    tree = ast.parse(path.read_text("utf-8"))
+    top = [*tree.body, *(each for node in tree.body if isinstance(node, ast.If) for each in node.body)]
+    for node in top:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("tpzoo."):
+            module = node.module.removeprefix("tpzoo.")
+            yield from ({module} if module in known else {f"{module}.{alias.name}" for alias in node.names} & known)
 
 
 def test_nobody_imports_the_zoo() -> None:

@@ -22,11 +22,11 @@ Row = tuple[str, str, str]
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with one object for each combination.")
 @plugin_option
 def command(architecture: str | None, as_json: bool, plugins: tuple[str, ...]) -> None:
-    """Show which feedback paths, maps, learners, rules and outputs can be combined.
+    """Show which feedback paths, maps, learners, rules, updates and outputs can be combined.
 
-    A cell lists the output targets that a rule can have beside the choices of its row; - means none.
+    A cell lists the output targets that a rule can have, with some update, beside the choices of its row; - means none.
     """
-    from tpzoo.plugin.matrix import legal_combinations
+    from tpzoo.assembly.combinations import legal_combinations
 
     catalogue = open_catalogue(plugins)
     beside = {} if architecture is None else {"architecture": catalogue.find("architecture", architecture).record}
@@ -47,6 +47,7 @@ def describe(chosen: Mapping[str, Record]) -> dict[str, str | None]:
         "map": form.name if form else None,
         "learner": chosen["learner"].name,
         "rule": chosen["rule"].name,
+        "update": chosen["rule.update"].name,
         "output": chosen["output"].name,
     }
 
@@ -57,4 +58,7 @@ def rows(found: Iterable[Mapping[str, Record]], rules: Iterable[str]) -> list[tu
     for chosen in map(describe, found):
         row = (str(chosen["feedback"]), chosen["map"] or "-", str(chosen["learner"]))
         cells.setdefault(row, {}).setdefault(str(chosen["rule"]), []).append(str(chosen["output"]))
-    return [(*row, *(", ".join(outputs.get(rule, [])) or "-" for rule in rules)) for row, outputs in cells.items()]
+    return [
+        (*row, *(", ".join(dict.fromkeys(outputs.get(rule, []))) or "-" for rule in rules))
+        for row, outputs in cells.items()
+    ]

@@ -69,9 +69,9 @@ def show_entry(kind: str, name: str, as_json: bool, plugins: tuple[str, ...]) ->
 
 def describe(entry: Entry, catalogue: Catalogue) -> dict[str, Any]:
     """The JSON object: what ``tpzoo list --json`` says, settings, capabilities and partners."""
+    from tpzoo.assembly.legality import partners, provided, required, wanted_by
     from tpzoo.cli.list import describe as summary
     from tpzoo.config import settings_table
-    from tpzoo.plugin.compatibility import partners, provided, required, wanted_by
     from tpzoo.plugin.records import Recipe
 
     record = entry.record

@@ -1,10 +1,10 @@
 """YAML and command line in, frozen dataclasses out."""
 
+from tpzoo.assembly.experiment import Checkpoint, Experiment, FeedbackTraining, Optimizers
 from tpzoo.config.describe import SettingRow, settings_table
 from tpzoo.config.loader import load
 from tpzoo.config.origins import annotated_yaml
 from tpzoo.config.resolved import LoadedConfig, dump_yaml, to_plain
-from tpzoo.config.schema import Checkpoint, Experiment, FeedbackTraining, Optimizers
 from tpzoo.config.settings_from import settings_from, smallest
 
 __all__ = [

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tpzoo.assembly.experiment import Experiment
+from tpzoo.assembly.legality import check_compatible
 from tpzoo.config.implied import Implied
 from tpzoo.config.layers import Layers, read_layers
 from tpzoo.config.problems import COMMAND_LINE, Problems, Where
 from tpzoo.config.resolved import LoadedConfig
-from tpzoo.config.schema import Experiment
 from tpzoo.config.state import Context, Section
 from tpzoo.plugin.catalogue import Catalogue, quote
-from tpzoo.plugin.compatibility import check_compatible
 from tpzoo.plugin.discovery import load_catalogue, plugin_key, with_plugins
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from tpzoo.assembly.experiment import Experiment
 from tpzoo.config.scalars import FLOAT, INTEGER
-from tpzoo.config.schema import Experiment
 from tpzoo.errors import PluginError
 from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.plugin.discovery import is_file

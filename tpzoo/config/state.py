@@ -57,9 +57,12 @@ class Section:
     def apply(self, entries: Entries) -> None:
         """Take the settings of one layer."""
         known = fields_of(self.settings)
-        for key, node in entries.items.items():
+        beside = {key: name for name, field in known.items() for key in field.metadata.get("beside", ())}
+        for key, node in sorted(entries.items.items(), key=lambda item: item[0] not in known):
             if key in known:
                 self._apply_field(known[key], node)
+            elif key in beside:
+                self.child(beside[key]).apply(Entries(node.where, {key: node}))
             elif not (self.owner and key == "name"):
                 self.context.problems.add(node.where, join(self.path, key), self._unknown(key, known))
 

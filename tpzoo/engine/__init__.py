@@ -35,10 +35,11 @@ from tpzoo.engine.objective import Batch, Loss, Output
 from tpzoo.engine.optimise import WeightStepper
 from tpzoo.engine.passes import BACKENDS, Pass
 from tpzoo.engine.probe import Probe, Snapshot, angle
-from tpzoo.engine.rule import Rule
+from tpzoo.engine.rule import DisplacementRule, Rule
 from tpzoo.engine.seeds import SeedBatch
-from tpzoo.engine.step import Engine, Iterations
+from tpzoo.engine.step import Engine, Iterations, StepRecord
 from tpzoo.engine.twin import Side, TwinEnds, TwinLayer, inner
+from tpzoo.engine.update import SingleStep, Update, local_gradients
 
 __all__ = [
     "BACKENDS",
@@ -53,6 +54,7 @@ __all__ = [
     "Context",
     "Data",
     "DataSpec",
+    "DisplacementRule",
     "Draw",
     "Edge",
     "Ends",
@@ -83,12 +85,15 @@ __all__ = [
     "Shared",
     "SharedModules",
     "Side",
+    "SingleStep",
     "Snapshot",
     "Split",
+    "StepRecord",
     "Streams",
     "Trace",
     "TwinEnds",
     "TwinLayer",
+    "Update",
     "WeightStepper",
     "activation",
     "angle",
@@ -101,6 +106,7 @@ __all__ = [
     "initialise",
     "inner",
     "layer_shapes",
+    "local_gradients",
     "output_change",
     "output_jacobians",
     "require_row_independent",

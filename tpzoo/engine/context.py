@@ -1,9 +1,10 @@
-"""What ``Rule.train_step`` may use."""
+"""What ``Rule.train_step`` and ``Update.step`` may use."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 from torch import Tensor
 
@@ -11,34 +12,44 @@ from tpzoo.engine.draw import Draw
 from tpzoo.engine.feedback import Feedback
 from tpzoo.engine.network import Network, Trace
 from tpzoo.engine.objective import Batch, Loss
-from tpzoo.engine.probe import Snapshot
-
-if TYPE_CHECKING:
-    from tpzoo.engine.step import Engine
+from tpzoo.engine.optimise import WeightStepper
 
 Order = Literal["targets_first", "feedback_first", "feedback_only", "forward_only"]
-Observe = Callable[[Snapshot], None]
+Tensors = Mapping[str, Tensor]
+TrainFeedback = Callable[[Tensor, Trace | None], None]
+ApplyUpdate = Callable[[Trace, Tensors, "Context"], None]
+ObserveStep = Callable[[Trace | None, Tensors, Tensors], None]
 
 
+@dataclass(kw_only=True)
 class Context:
-    """One minibatch, as a rule sees it.
+    """One minibatch, as a rule and its update see it. Made by the engine.
 
     Attributes:
+        batch: the inputs and labels, with the loss and the output target.
+        draw: the rule's own random stream.
         order: when the feedback is trained: ``feedback_first`` or ``targets_first`` of this batch, ``forward_only``
             in the forward epochs of an alternating schedule.
+        forward_weights, feedback_weights: what steps the blocks, and what steps the feedback maps.
+        train_maps: trains the maps on inputs (batch, ...) and, if there is one, the pass that was made of them.
+        apply_update: the chosen update.
+        observe: called before the forward weights move, with the training pass (None if none was made), the gradients
+            and the displacements; None if nobody looks.
         output: the network's output on this batch, once it is known.
     """
 
-    def __init__(self, engine: Engine, batch: Batch, draw: Draw, order: Order, observe: Observe | None = None) -> None:
-        self.network: Network = engine.network
-        self.feedback: Feedback = engine.feedback
-        self.batch = batch
-        self.draw = draw
-        self.order = order
-        self.output: Tensor | None = None
-        self._engine = engine
-        self._observe = observe
-        self._trace: Trace | None = None
+    network: Network
+    feedback: Feedback
+    batch: Batch
+    draw: Draw
+    order: Order
+    forward_weights: WeightStepper
+    feedback_weights: WeightStepper
+    train_maps: TrainFeedback
+    apply_update: ApplyUpdate
+    observe: ObserveStep | None = None
+    output: Tensor | None = None
+    _trace: Trace | None = field(default=None, init=False)
 
     @property
     def loss(self) -> Loss:
@@ -62,14 +73,23 @@ class Context:
     def train_feedback(self, trace: Trace | None = None) -> None:
         """Train the maps on this batch, as often as the config says; without a ``trace`` on a pass of its own."""
         if self.order != "forward_only":
-            self._engine.train_feedback(self.batch.x, trace)
+            self.train_maps(self.batch.x, trace)
+
+    def update(self, trace: Trace, displacements: Tensors) -> None:
+        """Let the update that the config chose (``rule.update``) move the forward weights.
+
+        Args:
+            trace: the training pass.
+            displacements: d by node, like each node's output.
+        """
+        self.apply_update(trace, displacements, self)
 
     def step(
         self,
-        group: Literal["forward", "feedback"],
-        gradients: Mapping[str, Tensor],
+        which: Literal["forward", "feedback"],
+        gradients: Tensors,
         names: Iterable[str] | None = None,
-        displacements: Mapping[str, Tensor] | None = None,
+        displacements: Tensors | None = None,
     ) -> None:
         """Step the forward or the feedback weights; may be called many times in one batch.
 
@@ -78,15 +98,10 @@ class Context:
             names: the blocks or edges to step; default all.
             displacements: d by node, for probes to look at.
         """
-        if group == "forward" and self._observe is not None:
-            self._observe(self._snapshot(gradients, displacements or {}))
-        if group == "feedback":
+        if which == "feedback":
             self.feedback.moved()
-        (self._engine.forward if group == "forward" else self._engine.backward).step(gradients, names)
-
-    def _snapshot(self, gradients: Mapping[str, Tensor], displacements: Mapping[str, Tensor]) -> Snapshot:
-        engine = self._engine
-        draw = engine.streams.draw("probes")
-        return Snapshot(
-            self.network, self.feedback, engine.learner, self.batch, self._trace, displacements, gradients, draw
-        )
+            self.feedback_weights.step(gradients, names)
+            return
+        if self.observe is not None:
+            self.observe(self._trace, gradients, displacements or {})
+        self.forward_weights.step(gradients, names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
@@ -26,6 +26,7 @@ class Learner(nn.Module, abc.ABC):
         mirrors_forward_optimizer: the maps use the optimiser settings of the forward weights.
         differentiates_forward: feedback-only passes need passes that can be differentiated.
         solves: the maps are set to what :meth:`solve` finds; no optimiser steps them.
+        settings: what the config says, an instance of the record's ``config``.
     """
 
     when: Literal["feedback", "after_forward", "data_free"] = "feedback"
@@ -33,6 +34,10 @@ class Learner(nn.Module, abc.ABC):
     mirrors_forward_optimizer: bool = False
     differentiates_forward: bool = False
     solves: bool = False
+
+    def __init__(self, settings: Any = None) -> None:
+        super().__init__()
+        self.settings = settings
 
     def prepare(self, edges: Sequence[Edge]) -> None:
         """Called when an engine is put together, on the maps as they will be trained.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +34,15 @@ class Loss(nn.Module, abc.ABC):
 
 
 class Output(nn.Module, abc.ABC):
-    """How the loss becomes d_L, the displacement that the output should make."""
+    """How the loss becomes d_L, the displacement that the output should make.
+
+    Attributes:
+        settings: what the config says, an instance of the record's ``config``.
+    """
+
+    def __init__(self, settings: Any = None) -> None:
+        super().__init__()
+        self.settings = settings
 
     @abc.abstractmethod
     def displacement(self, out: Tensor, y: Tensor, loss: Loss) -> Tensor:

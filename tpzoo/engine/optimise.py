@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from tpzoo.errors import SettingError
+from tpzoo.plugin.suggest import name_hint
+
 Mean = Callable[[dict[str, Tensor]], dict[str, Tensor]]
 
 
@@ -42,6 +45,26 @@ class WeightStepper:
     def averaged(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
         """``values``, averaged over processes."""
         return self._mean(values) if self._mean else values
+
+    def values(self) -> dict[str, Tensor]:
+        """Copies of all weights, trained or not, by ``member.parameter``."""
+        return {name: p.detach().clone() for name, p in self._parameters.items()}
+
+    @torch.no_grad()
+    def set_values(self, values: Mapping[str, Tensor]) -> None:
+        """Set weights by ``member.parameter``, trained or not; those that are left out stay.
+
+        Raises:
+            SettingError: there is no such weight, or it has another shape.
+        """
+        for name, value in values.items():
+            if name not in self._parameters:
+                raise SettingError(f"there is no weight '{name}'", name_hint(name, self._parameters))
+            if self._parameters[name].shape != value.shape:
+                shape = tuple(self._parameters[name].shape)
+                raise SettingError(f"weight '{name}' has the shape {shape}, and {tuple(value.shape)} was given")
+        for name, value in values.items():
+            self._parameters[name].copy_(value)
 
     @torch.no_grad()
     def assign(self, values: Mapping[str, Tensor]) -> None:

@@ -1,56 +1,55 @@
-"""How the output displacement becomes a displacement for every block, and displacements become updates."""
+"""How one training step goes, and how the output's displacement becomes one for every block."""
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 
+from tpzoo.engine.context import Context
 from tpzoo.engine.draw import Draw
 from tpzoo.engine.feedback import Feedback
 from tpzoo.engine.network import Trace
 from tpzoo.engine.objective import Batch
 
-if TYPE_CHECKING:
-    from tpzoo.engine.context import Context
-
 
 class Rule(nn.Module, abc.ABC):
-    """A target rule.
+    """A rule: what happens in one training step. Derive from it for a rule that steps in an order of its own.
 
     Attributes:
-        uses_feedback: False for a rule that needs no feedback path.
         trains_feedback: True for a rule that updates the maps itself.
+        settings: what the config says, an instance of the record's ``config``.
     """
 
-    uses_feedback: bool = True
     trains_feedback: bool = False
+
+    def __init__(self, settings: Any = None) -> None:
+        super().__init__()
+        self.settings = settings
+
+    @abc.abstractmethod
+    def train_step(self, context: Context) -> None:
+        """One minibatch: ``context`` makes the passes, trains the feedback and moves the weights."""
+
+
+class DisplacementRule(Rule):
+    """A rule that gives every block a displacement, which the chosen update turns into a step."""
 
     @abc.abstractmethod
     def displacements(self, trace: Trace, feedback: Feedback, batch: Batch, draw: Draw) -> dict[str, Tensor]:
-        """d = target - activity by node, like each node's output. A node that is left out is not trained."""
+        """d = target - activation by node, like each node's output. A node that is left out is not trained."""
 
-    def gradients(self, trace: Trace, displacements: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The local updates, by ``block.parameter``.
-
-        The loss of a block is 1/2 |F(h) - t|^2, summed over features, mean over the batch. Its gradient is the
-        vector-Jacobian product of the block with cotangent -d / batch. No gradient crosses a block boundary.
-        """
-        scale = -1.0 / trace.batch_size
-        return trace.parameter_gradients({node: scale * d for node, d in displacements.items()})
-
+    @final
     def train_step(self, context: Context) -> None:
-        """One minibatch. Override it only for a rule that steps in another order."""
+        """The training pass, displacements, feedback training in the order that the config says, and the update."""
         trace = context.trace()
         if context.order == "feedback_first":
             context.train_feedback(trace)
         with context.feedback.at_rest(trace):
             with torch.no_grad():  # a displacement is a number, not a graph over the maps
                 displacements = self.displacements(trace, context.feedback, context.batch, context.draw)
-            gradients = self.gradients(trace, displacements)
             if context.order == "targets_first":
                 context.train_feedback(trace)
-        context.step("forward", gradients, displacements=displacements)
+        context.update(trace, displacements)

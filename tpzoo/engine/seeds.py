@@ -18,8 +18,9 @@ from tpzoo.engine.feedback import Edge
 from tpzoo.engine.learner import Noise
 from tpzoo.engine.network import Trace
 from tpzoo.engine.passes import FUNCTIONAL
-from tpzoo.engine.rule import Rule
+from tpzoo.engine.rule import DisplacementRule
 from tpzoo.engine.step import Engine
+from tpzoo.engine.update import SingleStep
 from tpzoo.errors import CompatibilityError
 
 MakeOptimizer = Callable[[list[Tensor]], torch.optim.Optimizer]
@@ -45,17 +46,19 @@ class SeedBatch:
 
     Args:
         engines: one for each seed, alike. Their weights are copied; read the trained ones with :meth:`write_back`.
-        forward, backward: make the element-wise optimiser (SGD, Adam, RMSprop) of a list of stacked weights.
+        forward, feedback: make the element-wise optimiser (SGD, Adam, RMSprop) of a list of stacked weights.
 
     Raises:
-        CompatibilityError: the rule has a training step of its own, the learner solves for the maps, or iterations
-            differ by edge.
+        CompatibilityError: the rule has a training step of its own, the update steps several times, the learner solves
+            for the maps, or iterations differ by edge.
     """
 
-    def __init__(self, engines: Sequence[Engine], forward: MakeOptimizer, backward: MakeOptimizer) -> None:
+    def __init__(self, engines: Sequence[Engine], forward: MakeOptimizer, feedback: MakeOptimizer) -> None:
         first = engines[0]
-        if type(first.rule).train_step is not Rule.train_step:
+        if not isinstance(first.rule, DisplacementRule):
             raise CompatibilityError(f"{type(first.rule).__name__} steps in its own way", "train its seeds one by one")
+        if not isinstance(first.update, SingleStep):
+            raise CompatibilityError(f"{type(first.update).__name__} steps several times", "train its seeds one by one")
         if first.learner.solves:
             raise CompatibilityError(f"{type(first.learner).__name__} sets the maps", "train its seeds one by one")
         if first.iterations.by_edge is not None:
@@ -66,11 +69,11 @@ class SeedBatch:
             seed.network.backend = seed.feedback.backend = FUNCTIONAL
         self._parameters, self._buffers = stack_module_state(self._seeds)
         self._trained = {
-            *(f"network.blocks.{name}" for name in first.forward.trained),
-            *(f"feedback.maps.{name}" for name in first.backward.trained),
+            *(f"network.blocks.{name}" for name in first.forward_weights.trained),
+            *(f"feedback.maps.{name}" for name in first.feedback_weights.trained),
         }
         self._forward = self._optimizer("network.blocks.", forward)
-        self._backward = self._optimizer("feedback.maps.", backward)
+        self._feedback = self._optimizer("feedback.maps.", feedback)
 
     def train_batch(self, x: Tensor, y: Tensor, order: str = "targets_first") -> Tensor:
         """One minibatch of every seed: ``x`` (seeds, batch, ...), ``y`` (seeds, batch, ...); returns the outputs."""
@@ -98,7 +101,7 @@ class SeedBatch:
         for _ in range(engine.iterations.together):
             noises = [each.noises(each.feedback.edges, example) for each in self._engines]
             gradients = self._vmap(_feedback_gradients, x, *_stack(noises))
-            self._step(self._backward, "feedback.maps.", gradients)
+            self._step(self._feedback, "feedback.maps.", gradients)
 
     def _vmap(self, call: Callable[..., Any], *inputs: Tensor) -> Any:
         state = {**{name: p.detach() for name, p in self._parameters.items()}, **self._buffers}
@@ -123,9 +126,10 @@ class SeedBatch:
 
 
 def _forward_gradients(engine: Engine, x: Tensor, y: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    assert isinstance(engine.rule, DisplacementRule) and isinstance(engine.update, SingleStep)  # SeedBatch saw to it
     trace = engine.network.trace(x)
     found = engine.rule.displacements(trace, engine.feedback, engine.batch(x, y), FilledDraw(()))
-    return trace.output, engine.rule.gradients(trace, found)
+    return trace.output, engine.update.gradients(trace, found)
 
 
 def _feedback_gradients(engine: Engine, x: Tensor, *flat: Tensor) -> dict[str, Tensor]:

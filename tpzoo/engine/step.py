@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from tpzoo.engine.context import Context, Observe, Order
+from tpzoo.engine.context import Context, ObserveStep, Order, Tensors
 from tpzoo.engine.draw import Share, Streams
 from tpzoo.engine.feedback import Edge, Feedback
 from tpzoo.engine.learner import Learner, Noise
 from tpzoo.engine.network import Network, Trace
 from tpzoo.engine.objective import Batch, Loss, Output
 from tpzoo.engine.optimise import WeightStepper
+from tpzoo.engine.probe import Snapshot
 from tpzoo.engine.rule import Rule
+from tpzoo.engine.update import Update
+from tpzoo.errors import SettingError
+
+Observe = Callable[[Snapshot], None]
+MakeNoise = Callable[[Edge, Trace], Noise]
 
 
 @dataclass(frozen=True)
@@ -31,103 +37,219 @@ class Iterations:
 
 
 @dataclass
+class StepRecord:
+    """What one training step computed. Hand an empty one to :meth:`Engine.train_batch`, which fills it.
+
+    Attributes:
+        displacements: d by node, as the rule gave them.
+        forward: the gradients that the optimiser of the blocks got, by ``block.parameter``, one dict for every step.
+        feedback: the same for the maps, by ``edge.parameter``; for a learner that solves, the solutions.
+    """
+
+    displacements: dict[str, Tensor] = field(default_factory=dict)
+    forward: list[dict[str, Tensor]] = field(default_factory=list)
+    feedback: list[dict[str, Tensor]] = field(default_factory=list)
+
+
+@dataclass
 class Engine:
     """Everything that one training step touches.
 
     Attributes:
-        forward, backward: who steps the blocks, and who steps the feedback maps.
+        update: turns the rule's displacements into steps of the forward weights.
+        forward_weights, feedback_weights: what steps the blocks, and what steps the feedback maps.
         streams: the run's named random streams.
+        order: when the maps are trained, as the config says; ``forward_only`` under ``alternate_epochs``, whose maps
+            are trained in epochs of their own.
         share: which rows of the whole batch this process holds, or None.
     """
 
     network: Network
     feedback: Feedback
     rule: Rule
+    update: Update
     learner: Learner
     loss: Loss
     output: Output
-    forward: WeightStepper
-    backward: WeightStepper
+    forward_weights: WeightStepper
+    feedback_weights: WeightStepper
     streams: Streams
     iterations: Iterations = Iterations()
+    order: Order = "targets_first"
     share: Share | None = None
 
     def __post_init__(self) -> None:
         self.learner.prepare(self.feedback.edges)
+
+    @property
+    def feedback_learns(self) -> bool:
+        """Whether the learner trains the maps: it trains, the rule does not, and there are weights to train."""
+        return self.learner.trains and not self.rule.trains_feedback and bool(self.feedback_weights.trained)
 
     def batch(self, x: Tensor, y: Tensor) -> Batch:
         """A batch with this engine's loss and output target."""
         return Batch(x, y, self.loss, self.output)
 
     def train_batch(
-        self, x: Tensor, y: Tensor, order: Order = "targets_first", observe: Observe | None = None
+        self,
+        x: Tensor,
+        y: Tensor,
+        order: Order | None = None,
+        observe: Observe | None = None,
+        *,
+        noise: Mapping[str, Sequence[Noise]] | None = None,
+        record: StepRecord | None = None,
     ) -> Tensor:
-        """Train on one minibatch and return the output (batch, ...) that it had before the step."""
-        draw = self.streams.draw("rule", self.share)
-        context = Context(self, self.batch(x, y), draw, order, observe)
-        if self.learner.when == "data_free" and order != "forward_only":
-            self.train_feedback_batch(x)
+        """Train on one minibatch and return the output (batch, ...) that it had before the step.
+
+        Args:
+            x: inputs (batch, *input shape).
+            y: labels (batch, ...).
+            order: default the config's own.
+            observe: gets a snapshot before every step of the forward weights.
+            noise: the learner's noise by edge, one for each of its steps, in place of drawn noise.
+            record: filled with what the step computes.
+
+        Raises:
+            SettingError: ``noise`` holds less, or more, than the step uses.
+        """
+        order = order or self.order
+        given = None if noise is None else GivenNoise(noise)
+        make_noise: MakeNoise = self._drawn if given is None else given
+        context = self._context(self.batch(x, y), order, observe, make_noise, record)
+        trains = order != "forward_only"
+        if self.learner.when == "data_free" and trains:
+            self._train_feedback(x, None, make_noise, record)
         self.rule.train_step(context)
-        if self.learner.when == "after_forward" and order != "forward_only":
-            self.train_feedback_batch(x)
+        if self.learner.when == "after_forward" and trains:
+            self._train_feedback(x, None, make_noise, record)
+        if given is not None:
+            given.require_used_up()
         if context.output is None:
             raise TypeError(f"{type(self.rule).__name__}.train_step made no training pass")
         return context.output
 
     def train_feedback_batch(self, x: Tensor) -> None:
         """Train only the maps on one minibatch; the network, running statistics included, is left alone."""
-        if self._feedback_learns():
-            graph = self.learner.differentiates_forward
-            self._train_maps(self.network.trace(x, update_buffers=False, graph=graph))
+        self._train_feedback(x, None, self._drawn, None)
 
-    def train_feedback(self, x: Tensor, trace: Trace | None) -> None:
-        """What ``Context.train_feedback`` does: a learner that trains with the targets trains now."""
-        if self.learner.when != "feedback":
+    def noises(self, edges: Sequence[Edge], trace: Trace) -> list[Noise]:
+        """The noise of each edge, from its own stream."""
+        return [self._drawn(edge, trace) for edge in edges]
+
+    def _drawn(self, edge: Edge, trace: Trace) -> Noise:
+        return self.learner.noise(edge, trace, self.streams.draw(f"noise/{edge.name}", self.share))
+
+    def _context(
+        self, batch: Batch, order: Order, observe: Observe | None, make_noise: MakeNoise, record: StepRecord | None
+    ) -> Context:
+        def train_maps(x: Tensor, trace: Trace | None) -> None:
+            if self.learner.when == "feedback":  # a learner that trains with the targets trains now
+                self._train_feedback(x, trace, make_noise, record)
+
+        return Context(
+            network=self.network,
+            feedback=self.feedback,
+            batch=batch,
+            draw=self.streams.draw("rule", self.share),
+            order=order,
+            forward_weights=self.forward_weights,
+            feedback_weights=self.feedback_weights,
+            train_maps=train_maps,
+            apply_update=self.update.step,
+            observe=self._observer(batch, observe, record),
+        )
+
+    def _observer(self, batch: Batch, observe: Observe | None, record: StepRecord | None) -> ObserveStep | None:
+        if observe is None and record is None:
+            return None
+
+        def observed(trace: Trace | None, gradients: Tensors, displacements: Tensors) -> None:
+            if record is not None:
+                record.displacements.update(displacements)
+                record.forward.append(_copied(gradients))
+            if observe is not None:
+                draw = self.streams.draw("probes")
+                observe(
+                    Snapshot(self.network, self.feedback, self.learner, batch, trace, displacements, gradients, draw)
+                )
+
+        return observed
+
+    def _train_feedback(self, x: Tensor, trace: Trace | None, make_noise: MakeNoise, record: StepRecord | None) -> None:
+        """Train the maps, as often as the config says, on a pass of ``x``; on ``trace`` if it is given."""
+        if not self.feedback_learns:
             return
         if trace is None:
-            self.train_feedback_batch(x)
-        elif self._feedback_learns():
-            self._train_maps(trace)
+            trace = self.network.trace(x, update_buffers=False, graph=self.learner.differentiates_forward)
+        for edges in self._rounds():
+            values = self._feedback_step(edges, trace, [make_noise(edge, trace) for edge in edges])
+            if record is not None:
+                record.feedback.append(_copied(values))
 
-    def _feedback_learns(self) -> bool:
-        return self.learner.trains and not self.rule.trains_feedback and bool(self.backward.trained)
-
-    def _train_maps(self, trace: Trace) -> None:
-        if self.iterations.by_edge is None:
+    def _rounds(self) -> Iterator[Sequence[Edge]]:
+        """The edges of every feedback step on one batch."""
+        by_edge = self.iterations.by_edge
+        if by_edge is None:
             for _ in range(self.iterations.together):
-                self._feedback_step(self.feedback.edges, trace)
+                yield self.feedback.edges
             return
         for edge in sorted(self.feedback.edges, key=lambda edge: self.network.position(edge.target)):
-            for _ in range(self.iterations.by_edge[edge.name]):
-                self._feedback_step([edge], trace)
+            for _ in range(by_edge[edge.name]):
+                yield [edge]
 
-    def _feedback_step(self, edges: Sequence[Edge], trace: Trace) -> None:
-        noises = self.noises(edges, trace)
+    def _feedback_step(self, edges: Sequence[Edge], trace: Trace, noises: Sequence[Noise]) -> dict[str, Tensor]:
+        """One step of the maps of ``edges``; returns the gradients, or the solutions, by ``edge.parameter``."""
         if self.learner.solves:
-            self._solve(edges, trace, noises)
-            return
+            return self._solve(edges, trace, noises)
         gradients = _by_edge(edges, self.learner.gradients(edges, trace, self.feedback, noises))
         self.feedback.moved()
-        self.backward.step(gradients)
+        self.feedback_weights.step(gradients)
+        return gradients
 
     @torch.no_grad()
-    def _solve(self, edges: Sequence[Edge], trace: Trace, noises: Sequence[Noise]) -> None:
+    def _solve(self, edges: Sequence[Edge], trace: Trace, noises: Sequence[Noise]) -> dict[str, Tensor]:
         """Set the maps to what the learner finds."""
         found = self.learner.statistics(edges, trace, self.feedback, noises)
-        means = self.backward.averaged(_by_edge(edges, found))
+        means = self.feedback_weights.averaged(_by_edge(edges, found))
         values = [
             self.learner.solve(edge, {name: means[f"{edge.name}.{name}"] for name in of_edge})
             for edge, of_edge in zip(edges, found, strict=True)
         ]
+        solutions = _by_edge(edges, values)
         self.feedback.moved()
-        self.backward.assign(_by_edge(edges, values))
+        self.feedback_weights.assign(solutions)
+        return solutions
 
-    def noises(self, edges: Sequence[Edge], trace: Trace) -> list[Noise]:
-        """The noise of each edge, from its own stream."""
-        return [self.learner.noise(edge, trace, self.streams.draw(f"noise/{edge.name}", self.share)) for edge in edges]
+
+class GivenNoise:
+    """Noise that was made beforehand, by edge, one for each step of the edge."""
+
+    def __init__(self, noise: Mapping[str, Sequence[Noise]]) -> None:
+        self._left = {name: list(each) for name, each in noise.items()}
+
+    def __call__(self, edge: Edge, trace: Trace) -> Noise:
+        """The next noise of that edge.
+
+        Raises:
+            SettingError: there is none left.
+        """
+        left = self._left.get(edge.name)
+        if not left:
+            raise SettingError(f"no noise is left for edge '{edge.name}'", "give one for each of its feedback steps")
+        return left.pop(0)
+
+    def require_used_up(self) -> None:
+        """Raise :class:`SettingError` if some noise was not asked for."""
+        if unused := [name for name, left in self._left.items() if left]:
+            raise SettingError(f"noise was given that no feedback step used: {', '.join(unused)}")
 
 
 def _by_edge(edges: Sequence[Edge], values: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """Every edge's tensors in one dict, by ``edge.name``."""
     pairs = zip(edges, values, strict=True)
     return {f"{edge.name}.{name}": value for edge, of_edge in pairs for name, value in of_edge.items()}
+
+
+def _copied(values: Tensors) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in values.items()}

@@ -36,6 +36,7 @@ BUILTINS: tuple[str, ...] = (
     "tpzoo.zoo.twins.plugin",
     "tpzoo.zoo.learners.plugin",
     "tpzoo.zoo.rules.plugin",
+    "tpzoo.zoo.updates.plugin",
     "tpzoo.zoo.outputs.plugin",
     "tpzoo.zoo.losses.plugin",
     "tpzoo.zoo.datasets.plugin",

@@ -198,10 +198,10 @@ def tpzoo_target_rules() -> Iterable[records.TargetRule]:
 
         from dataclasses import dataclass
 
-        from tpzoo import TargetRule, hookimpl, setting
+        from tpzoo import RuleSettings, TargetRule, hookimpl, setting
 
         @dataclass(frozen=True)
-        class HalfwaySettings:
+        class HalfwaySettings(RuleSettings):
             fraction: float = setting(0.5, above=0, maximum=1, help="how far towards the target of dtp")
 
         @hookimpl
@@ -211,6 +211,32 @@ def tpzoo_target_rules() -> Iterable[records.TargetRule]:
                 summary="difference target propagation with shorter steps",
                 config=HalfwaySettings,
                 build="my_package.halfway:Halfway",  # Halfway(settings), a Rule
+            )
+    """
+    return ()
+
+
+@hookspec
+def tpzoo_updates() -> Iterable[records.WeightUpdate]:
+    """Yield updates: how a displacement becomes a change of the weights. The config selects one at ``rule.update``.
+
+    ::
+
+        from dataclasses import dataclass
+
+        from tpzoo import WeightUpdate, hookimpl, setting
+
+        @dataclass(frozen=True)
+        class SignSettings:
+            size: float = setting(1e-3, above=0, help="what every weight moves by, before the learning rate")
+
+        @hookimpl
+        def tpzoo_updates():
+            yield WeightUpdate(
+                name="sign",
+                summary="the sign of the gradient, times a size",
+                config=SignSettings,
+                build="my_package.sign:Sign",  # Sign(settings), an Update
             )
     """
     return ()
@@ -363,6 +389,7 @@ HOOKS: dict[str, type[records.Record]] = {
     "tpzoo_outputs": records.OutputTarget,
     "tpzoo_losses": records.LossFunction,
     "tpzoo_target_rules": records.TargetRule,
+    "tpzoo_updates": records.WeightUpdate,
     "tpzoo_datasets": records.DataSet,
     "tpzoo_probes": records.MetricProbe,
     "tpzoo_loggers": records.RunLogger,

@@ -7,12 +7,14 @@ free of torch. Every record may bring its own ``smallest`` settings, which the c
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar
 
+from tpzoo.errors import SettingError
 from tpzoo.plugin.settings import Component, PerName, component, per_block, setting
 
 
@@ -136,17 +138,40 @@ class LossFunction(Record):
     kind = "loss"
 
 
+DEFAULT_UPDATE = "gradient"
+
+
+@dataclass(frozen=True)
+class RuleSettings:
+    """What every rule can be set to."""
+
+    update: Component = component(
+        "update",
+        DEFAULT_UPDATE,
+        beside=("local_loss", "norm_ratio"),
+        help="how a displacement becomes a change of the weights; local_loss and norm_ratio may also stand beside it",
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class TargetRule(Record):
-    """How the output displacement becomes updates. ``build(settings) -> Rule``.
+    """How a training step goes, from the output's displacement on. ``build(settings) -> Rule``.
 
-    ``uses_feedback`` is False for a rule that needs no feedback path (bp): the config then selects ``none``.
-    ``uses_output`` is False for one that ignores the output target: ``divide_by_step_size`` then divides nothing.
+    Settings inherit from :class:`RuleSettings`. ``uses_feedback`` is False for a rule that needs no feedback path (bp):
+    the config then selects ``none``. ``makes_displacements`` is False for one that gives the blocks none (bp): it
+    ignores the output target, and refuses every update but ``gradient``.
     """
 
     kind: ClassVar[str] = "rule"
+    shared: ClassVar[type | None] = RuleSettings
     uses_feedback: bool = True
-    uses_output: bool = True
+    makes_displacements: bool = True
+
+
+class WeightUpdate(Record):
+    """How a displacement becomes a change of the weights. ``build(settings) -> Update``."""
+
+    kind = "update"
 
 
 @dataclass(frozen=True)
@@ -223,6 +248,38 @@ class OptimizerSettings:
     clip: float | None = setting(None, above=0, help="largest global gradient norm; null: no clipping")
     schedule: Component = component("schedule", "constant", help="how the learning rate changes over the epochs")
 
+    def for_blocks(self, output: Component, rule: Record) -> OptimizerSettings:
+        """These settings as the forward weights use them: with the rate lr / step_size where that is asked for.
+
+        Meulemans et al. 2020 divide their forward rates by the step size of the output target.
+
+        Args:
+            output: the chosen output target.
+            rule: the chosen rule.
+
+        Raises:
+            SettingError: the output target has no step size.
+        """
+        if not (self.divide_by_step_size and isinstance(rule, TargetRule) and rule.makes_displacements):
+            return self
+        step_size = getattr(output.settings, "step_size", None)
+        if step_size is None:
+            raise SettingError(
+                f"optimizer.forward.divide_by_step_size: output '{output.name}' has no step_size",
+                "select output=gradient, or give the rate itself",
+            )
+        return dataclasses.replace(self, lr=self.lr.map(lambda lr: lr / step_size))
+
+    def for_edges(self) -> OptimizerSettings:
+        """These settings as the feedback maps use them.
+
+        Raises:
+            SettingError: they ask for a rate divided by the step size, and no step size belongs to the maps.
+        """
+        if self.divide_by_step_size:
+            raise SettingError("optimizer.feedback.divide_by_step_size: no step size belongs to the maps")
+        return self
+
 
 class Optimizer(Record):
     """What turns gradients into updates. ``build(settings, groups) -> torch.optim.Optimizer``.
@@ -255,6 +312,7 @@ KINDS: dict[str, type[Record]] = {
         OutputTarget,
         LossFunction,
         TargetRule,
+        WeightUpdate,
         DataSet,
         MetricProbe,
         RunLogger,

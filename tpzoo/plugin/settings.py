@@ -94,6 +94,11 @@ def _by_pattern(patterns: Mapping[str, T], names: Sequence[str], what: str) -> d
 
 
 @dataclass(frozen=True)
+class NoSettings:
+    """The settings of an entry that has none: builders always get some."""
+
+
+@dataclass(frozen=True)
 class Component:
     """A chosen component: its name, its settings as an instance of the record's dataclass, and where it comes from."""
 
@@ -140,9 +145,13 @@ def per_edge(default: Any, **limits: Any) -> Any:
     return _per_name(default, "edge", limits)
 
 
-def component(kind: str, default: str, *, help: str = "") -> Any:
-    """A setting that selects a component of ``kind`` by name. Annotate it ``Component``."""
-    return _field(Component(default), {"component": kind, "help": help})
+def component(kind: str, default: str, *, help: str = "", beside: Sequence[str] = ()) -> Any:
+    """A setting that selects a component of ``kind`` by name. Annotate it ``Component``.
+
+    ``beside`` names settings of such components that a config may also write beside the choice, as in
+    ``rule: {update: minimal_norm, norm_ratio: 1}``.
+    """
+    return _field(Component(default), {"component": kind, "help": help, "beside": tuple(beside)})
 
 
 def components(kind: str, *defaults: str, help: str = "") -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tpzoo.config.schema import Experiment
+from tpzoo.assembly.experiment import Experiment
 from tpzoo.engine.data import Split
 from tpzoo.engine.draw import Streams
 from tpzoo.engine.logger import Logger, LogRecord
@@ -69,8 +69,7 @@ class Training:
         self.loggers = loggers
         self.progress = Progress()
         engine = built.engine
-        trains_feedback = engine.learner.trains and not engine.rule.trains_feedback and bool(engine.backward.trained)
-        self.plan = make_plan(experiment.epochs, experiment.feedback_training, trains_feedback)
+        self.plan = make_plan(experiment.epochs, experiment.feedback_training, engine.feedback_learns)
         self._step = step_function(engine, built.device, experiment.cuda_graphs)
         self._totals = Totals()
         self._started = time.perf_counter()
@@ -183,7 +182,7 @@ class Training:
         self.progress.train_loss, self.progress.train_accuracy = score.loss, score.accuracy
         self._totals = Totals()
         self._store_totals()
-        for stepper in (self.built.forward, self.built.backward):
+        for stepper in (self.built.forward, self.built.feedback):
             stepper.end_epoch()
 
     def _end_epoch(self, phase: Phase) -> None:
@@ -236,7 +235,7 @@ class Training:
             "progress": asdict(self.progress),
             "streams": self.built.engine.streams.state_dict(),
             "forward": self.built.forward.state_dict(),
-            "backward": self.built.backward.state_dict(),
+            "feedback": self.built.feedback.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -245,7 +244,7 @@ class Training:
         self.progress = Progress(**{**values, "sums": tuple(values["sums"])})
         self.built.engine.streams.load_state_dict(state["streams"])
         self.built.forward.load_state_dict(state["forward"])
-        self.built.backward.load_state_dict(state["backward"])
+        self.built.feedback.load_state_dict(state["feedback"])
 
 
 def _never() -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tpzoo.config.schema import FeedbackTraining
+from tpzoo.assembly.experiment import FeedbackTraining
 from tpzoo.engine.context import Order
 
 

@@ -154,7 +154,7 @@ class Run:
     def summary(self, status: str) -> Summary:
         """What the run came to so far."""
         progress, experiment = self.training.progress, self.loaded.experiment
-        trained = self.built.engine.forward.trained
+        trained = self.built.engine.forward_weights.trained
         weights = dict(self.built.engine.network.blocks.named_parameters())
         return Summary(
             status=status,
@@ -200,6 +200,7 @@ def modules_of(built: Built) -> dict[str, nn.Module]:
         "feedback": engine.feedback,
         "learner": engine.learner,
         "rule": engine.rule,
+        "update": engine.update,
         "loss": engine.loss,
         "output": engine.output,
     }

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tpzoo.engine.context import Observe, Order
-from tpzoo.engine.step import Engine
+from tpzoo.engine.context import Order
+from tpzoo.engine.step import Engine, Observe
 
 WARM_UP = 3
 
@@ -82,5 +82,5 @@ class CapturedStep:
         return True
 
     def _rates(self) -> tuple[float, ...]:
-        optimizers = (self._engine.forward.optimizer, self._engine.backward.optimizer)
+        optimizers = (self._engine.forward_weights.optimizer, self._engine.feedback_weights.optimizer)
         return tuple(float(group["lr"]) for each in optimizers if each is not None for group in each.param_groups)

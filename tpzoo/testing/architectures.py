@@ -7,7 +7,8 @@ from torch import Tensor
 
 from tpzoo.engine import BACKENDS, Network, Pass
 from tpzoo.plugin.records import Record
-from tpzoo.testing.outcome import if_provided, require
+from tpzoo.testing.applies import if_provided
+from tpzoo.testing.outcome import require
 from tpzoo.testing.stage import Stage
 from tpzoo.testing.toys import toy_batch
 from tpzoo.testing.watching import (

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import importlib
 import unittest
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from tpzoo.errors import PluginError
 from tpzoo.plugin.catalogue import Catalogue, Entry, PluginInfo
 from tpzoo.plugin.discovery import load_catalogue, of_target
 from tpzoo.plugin.records import Record
-from tpzoo.testing.outcome import applies
+from tpzoo.testing.applies import applies
 
-if TYPE_CHECKING:
-    from tpzoo.testing.outcome import Check
+Check = Callable[..., None]
+"""``check(record, stage)``: returns, or raises what is wrong."""
 
 CHECKS = {
     "architecture": ("architectures:CHECKS",),
@@ -25,6 +25,7 @@ CHECKS = {
     "twin": ("twins:CHECKS",),
     "learner": ("learners:CHECKS",),
     "rule": ("rules:CHECKS", "rules_over_steps:CHECKS"),
+    "update": ("updates:CHECKS",),
     "output": ("objectives:OUTPUTS",),
     "loss": ("objectives:LOSSES",),
     "dataset": ("datasets:CHECKS",),

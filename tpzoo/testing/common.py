@@ -16,10 +16,12 @@ import torch
 from tpzoo.errors import DataError, SettingError
 from tpzoo.plugin.catalogue import Entry
 from tpzoo.plugin.records import Record
+from tpzoo.plugin.settings import NoSettings
 from tpzoo.plugin.validation import complaint_about
-from tpzoo.testing.casting import HAS_CONFIG
+from tpzoo.testing.applies import only_if
 from tpzoo.testing.optimizers import optimizer, weights
-from tpzoo.testing.outcome import only_if, require, skip
+from tpzoo.testing.outcome import require, skip
+from tpzoo.testing.partners import HAS_CONFIG
 from tpzoo.testing.stage import Stage
 from tpzoo.testing.watching import global_generators_rest
 
@@ -57,8 +59,9 @@ def config_round_trip(record: Record, stage: Stage) -> None:
         skip("OmegaConf is not installed")
     from tpzoo.config import settings_from, to_plain
 
-    for settings in (stage.settings(record), stage.settings(record, smallest=False)):
-        if settings is not None:
+    for smallest in (True, False):
+        settings = stage.choose(record, smallest).settings
+        if settings != NoSettings():
             plain = to_plain(settings)
             again = settings_from(record, plain, stage.catalogue)
             require(again == settings, f"settings {settings} became {again}, through the config {plain}")
@@ -103,15 +106,14 @@ def _for_spec(record: Record, stage: Stage, smallest: bool) -> Any:
 
 
 def _path(record: Record, stage: Stage, smallest: bool) -> Any:
-    cast = stage.cast(record)
-    return stage.feedback(record, cast.map, stage.network(cast.architecture), smallest=smallest)
+    method = stage.method(record)
+    return stage.feedback(record, method.map, stage.network(method.architecture.record), smallest=smallest)
 
 
 def _map(record: Record, stage: Stage, smallest: bool) -> Any:
-    cast = stage.cast(record)
-    network = stage.network(cast.architecture)
-    connect = stage.connector(network, lambda ends: stage.make(record, ends, smallest=smallest, names=[ends.name]))
-    return stage.make(cast.feedback, network, connect)
+    method = stage.method(record)
+    network = stage.network(method.architecture.record)
+    return stage.feedback(method.feedback.record, stage.choose(record, smallest), network)
 
 
 def _dataset(record: Record, stage: Stage, smallest: bool) -> Any:

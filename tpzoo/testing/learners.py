@@ -9,11 +9,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from tpzoo.engine import Engine, Learner, Noise, Streams, Trace
+from tpzoo.assembly.parts import Parts
+from tpzoo.engine import Engine, Learner, Noise, Streams, Trace, WeightStepper
 from tpzoo.plugin.records import Record
 from tpzoo.testing.outcome import require, skip
 from tpzoo.testing.rules import normed
-from tpzoo.testing.stage import Parts, Stage
+from tpzoo.testing.stage import Stage
 from tpzoo.testing.toys import toy_batch
 from tpzoo.testing.watching import (
     changed,
@@ -46,11 +47,11 @@ class Scene:
 
 def scenes(record: Record, stage: Stage, dtype: torch.dtype = torch.float64) -> Iterator[Scene]:
     """One for every path that has something to learn."""
-    for cast in stage.casts_by_path(record):
-        parts = stage.parts(cast, dtype)
+    for method in stage.methods_by_path(record):
+        parts = stage.parts(method, dtype)
         if list(parts.feedback.maps.parameters()):
             trace = parts.network.trace(toy_batch(parts.network)[0])
-            yield Scene(cast.feedback.name, parts, trace, noises(parts, trace, stage))
+            yield Scene(method.feedback.record.name, parts, trace, noises(parts, trace, stage))
 
 
 def noises(parts: Parts, trace: Trace, stage: Stage) -> list[Noise]:
@@ -122,11 +123,11 @@ def forward_weights_untouched(record: Record, stage: Stage) -> None:
 
 def buffers_untouched(record: Record, stage: Stage) -> None:
     """Noise passes through batch norm move no running statistic."""
-    for cast in stage.casts_by_path(record):
-        parts = stage.parts(cast, network=normed(stage))
+    for method in stage.methods_by_path(record):
+        parts = stage.parts(method, network=normed(stage))
         trace = parts.network.trace(toy_batch(parts.network)[0])
         if list(parts.feedback.maps.parameters()):
-            scene = Scene(cast.feedback.name, parts, trace, noises(parts, trace, stage))
+            scene = Scene(method.feedback.record.name, parts, trace, noises(parts, trace, stage))
             with nothing_changes("the learner", parts.network):
                 scene.gradients()
                 parts.learner.loss(parts.feedback.edges[0], trace, parts.feedback, scene.noises[0])
@@ -164,7 +165,7 @@ def trains(record: Record, stage: Stage) -> None:
 
 
 def _silent(engine: Engine) -> Engine:
-    engine.forward.step = lambda gradients, names=None: None  # type: ignore[method-assign]
+    engine.forward_weights = WeightStepper({}, None)
     return engine
 
 
@@ -193,10 +194,10 @@ def shapes_and_dtypes(record: Record, stage: Stage) -> None:
 
 def capturable(record: Record, stage: Stage) -> None:
     """A feedback step reads no value of a tensor."""
-    for cast in stage.casts_by_path(record):
-        parts, mode = stage.parts(cast), fake_mode()
+    for method in stage.methods_by_path(record):
+        parts, mode = stage.parts(method), fake_mode()
         x, y = (mode.from_tensor(value) for value in toy_batch(parts.network))
-        fake(mode, *parts.modules)
+        fake(mode, *parts.modules.values())
         engine = _silent(stage.engine(parts))
         require_capturable("a feedback step", mode, partial(engine.train_batch, x, y))
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tpzoo.assembly.maker import seeded
+from tpzoo.assembly.method import Method
 from tpzoo.engine import At, Edge, Feedback, FeedbackMap, Network, Trace, angle, source_activation
 from tpzoo.errors import TpzooError
 from tpzoo.plugin.records import Record
-from tpzoo.testing.casting import Cast
-from tpzoo.testing.outcome import if_provided, require
-from tpzoo.testing.stage import Stage, seeded
+from tpzoo.testing.applies import if_provided
+from tpzoo.testing.outcome import require
+from tpzoo.testing.stage import Stage
 from tpzoo.testing.toys import image_network, toy_batch
 from tpzoo.testing.watching import (
     alike,
@@ -51,15 +53,15 @@ class Site:
         return (size * torch.randn(like.shape, generator=generator, dtype=torch.float64)).to(like)
 
 
-def networks(record: Record, stage: Stage, dtype: torch.dtype) -> Iterator[tuple[Cast, Network]]:
+def networks(record: Record, stage: Stage, dtype: torch.dtype) -> Iterator[tuple[Method, Network]]:
     """On every built-in path the built-in architectures, and a toy network of images."""
     built_in = [entry.record for entry in stage.catalogue.entries("architecture") if entry.distribution == "tpzoo"]
-    for cast in stage.casts_by_path(record):
-        for architecture in dict.fromkeys([cast.architecture, *built_in]):
-            yield cast, stage.network(architecture, dtype)
-        with seeded(0):
+    for method in stage.methods_by_path(record):
+        for architecture in dict.fromkeys([method.architecture.record, *built_in]):
+            yield method, stage.network(architecture, dtype)
+        with seeded(0, "init/network"):
             images = image_network()
-        yield cast, images.to(device=stage.device, dtype=dtype)
+        yield method, images.to(device=stage.device, dtype=dtype)
 
 
 def sites(record: Record, stage: Stage, dtype: torch.dtype = torch.float64, count: int = 6) -> Iterator[Site]:
@@ -69,9 +71,9 @@ def sites(record: Record, stage: Stage, dtype: torch.dtype = torch.float64, coun
         ConformanceError: it refuses everything.
     """
     found, refusal = 0, ""
-    for cast, network in networks(record, stage, dtype):
+    for method, network in networks(record, stage, dtype):
         try:
-            feedback = stage.feedback(cast.feedback, record, network)
+            feedback = stage.feedback(method.feedback.record, stage.choose(record), network)
         except TpzooError as error:
             refusal = str(error)
             continue
@@ -198,9 +200,11 @@ def differences_are_difference(record: Record, stage: Stage) -> None:
 
 def state_round_trip(record: Record, stage: Stage) -> None:
     """Another map, built from another seed, does the same once it has the first one's state."""
-    for cast, network in networks(record, stage, torch.float64):
+    for method, network in networks(record, stage, torch.float64):
         try:
-            one, two = (stage.feedback(cast.feedback, record, network, seed=seed) for seed in (0, 1))
+            one, two = (
+                stage.feedback(method.feedback.record, stage.choose(record), network, seed=seed) for seed in (0, 1)
+            )
         except TpzooError:
             continue
         two.load_state_dict(copied(one.state_dict()))

@@ -25,7 +25,7 @@ def weights(stage: Stage) -> list[torch.nn.Parameter]:
 
 def optimizer(record: Record, stage: Stage, parameters: list[torch.nn.Parameter], smallest: bool = True) -> Any:
     """The optimiser with a group for each block, as the runner makes them."""
-    settings = vars(stage.settings(record, smallest))
+    settings = vars(stage.choose(record, smallest).settings)
     resolved = {key: value.resolve(NAMES) for key, value in settings.items() if isinstance(value, PerName)}
     groups = [
         {"params": [p], "name": name, **{key: values[name] for key, values in resolved.items()}}

@@ -24,9 +24,9 @@ from tpzoo.testing.watching import (
 
 def built(record: Record, stage: Stage, dtype: torch.dtype = torch.float64, count: int = 6) -> tuple[Feedback, Trace]:
     """The path on a small network, and a clean pass through it."""
-    cast = stage.cast(record)
-    network = stage.network(cast.architecture, dtype)
-    return stage.feedback(record, cast.map, network), network.trace(toy_batch(network, count)[0])
+    method = stage.method(record)
+    network = stage.network(method.architecture.record, dtype)
+    return stage.feedback(record, method.map, network), network.trace(toy_batch(network, count)[0])
 
 
 def edges_lead_downwards(record: Record, stage: Stage) -> None:
@@ -76,9 +76,9 @@ def parameters_are_its_own(record: Record, stage: Stage) -> None:
 
 def state_round_trip(record: Record, stage: Stage) -> None:
     """Another path, built from another seed, does the same once it has the first one's state."""
-    cast = stage.cast(record)
-    network = stage.network(cast.architecture)
-    one, two = (stage.feedback(record, cast.map, network, seed=seed) for seed in (0, 1))
+    method = stage.method(record)
+    network = stage.network(method.architecture.record)
+    one, two = (stage.feedback(record, method.map, network, seed=seed) for seed in (0, 1))
     two.load_state_dict(copied(one.state_dict()))
     trace = network.trace(toy_batch(network)[0])
     first, second = (each.displacements(trace, _top(trace)) for each in (one, two))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import torch
 
-from tpzoo.engine import Batch, Probe, Snapshot, Streams
+from tpzoo.engine import Batch, DisplacementRule, Probe, Snapshot, Streams, local_gradients
 from tpzoo.plugin.records import Record
 from tpzoo.testing.outcome import require
 from tpzoo.testing.stage import Stage
@@ -17,15 +17,15 @@ from tpzoo.testing.watching import global_generators_rest, nothing_changes
 
 def snapshots(record: Record, stage: Stage) -> Iterator[tuple[Probe, Snapshot]]:
     """After a step on every built-in path that the probe can work with, and after one of a rule that makes no pass."""
-    for cast in stage.casts_by_path(record):
-        parts, probe = stage.parts(cast), stage.make(record)
+    for method in stage.methods_by_path(record):
+        parts, probe = stage.parts(method), stage.make(record)
         batch = Batch(*toy_batch(parts.network), parts.loss, parts.output)
         draw = Streams(0, stage.device).draw("probe")
         trace = parts.network.trace(batch.x)
-        targets = parts.rule.displacements(trace, parts.feedback, batch, draw)
-        updates = parts.rule.gradients(trace, targets)
-        seen = Snapshot(parts.network, parts.feedback, parts.learner, batch, trace, targets, updates, draw)
-        yield probe, seen
+        if isinstance(parts.rule, DisplacementRule):
+            targets = parts.rule.displacements(trace, parts.feedback, batch, draw)
+            updates = local_gradients(trace, targets)
+            yield probe, Snapshot(parts.network, parts.feedback, parts.learner, batch, trace, targets, updates, draw)
         gradients = parts.network.loss_gradients(batch.x, batch.error)[1]
         yield probe, Snapshot(parts.network, parts.feedback, parts.learner, batch, None, {}, gradients, draw)
 
@@ -56,7 +56,7 @@ def only_looks(record: Record, stage: Stage) -> None:
 
 def interval(record: Record, stage: Stage) -> None:
     """The probe is taken as often as its settings say."""
-    settings, probe = stage.settings(record), stage.make(record)
+    settings, probe = stage.choose(record).settings, stage.make(record)
     require(probe.every == settings.every, f"the setting every={settings.every} gives every={probe.every}")
 
 

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from tpzoo.engine import Streams
 from tpzoo.plugin.records import Record
-from tpzoo.testing.outcome import only_if, require
+from tpzoo.testing.applies import only_if
+from tpzoo.testing.outcome import require
 from tpzoo.testing.rules import built, normed, recorded_step
 from tpzoo.testing.stage import Stage
 from tpzoo.testing.toys import toy_batch
@@ -52,16 +53,19 @@ def stop_and_resume(record: Record, stage: Stage) -> None:
     parts, engine = built(record, stage)
     for step in range(2):
         engine.train_batch(*toy_batch(parts.network, seed=step))
-    saved, streams = [copied(module.state_dict()) for module in parts.modules], copied(engine.streams.state_dict())
+    saved, streams = (
+        [copied(module.state_dict()) for module in parts.modules.values()],
+        copied(engine.streams.state_dict()),
+    )
     other, resumed = built(record, stage)
-    for module, values in zip(other.modules, saved, strict=True):
+    for module, values in zip(other.modules.values(), saved, strict=True):
         module.load_state_dict(values)
     resumed.streams = Streams(0, stage.device)
     resumed.streams.load_state_dict(streams)
     for each in (engine, resumed):
         for step in range(2, 4):
             each.train_batch(*toy_batch(parts.network, seed=step))
-    moved = changed(state(*parts.modules), state(*other.modules))
+    moved = changed(state(*parts.modules.values()), state(*other.modules.values()))
     require(not moved, f"a resumed run differs in {', '.join(moved)}: keep state in buffers, which are saved")
 
 
@@ -69,7 +73,7 @@ def batch_sizes(record: Record, stage: Stage) -> None:
     """One sample, and an odd number of them, can be trained on."""
     for count in (1, 7):
         _, engine = built(record, stage)
-        for gradients in recorded_step(engine, count):
+        for gradients in recorded_step(engine, count).forward:
             broken = [name for name, value in gradients.items() if not value.isfinite().all()]
             require(not broken, f"with {count} samples these updates are not finite: {', '.join(broken)}")
 
@@ -77,11 +81,11 @@ def batch_sizes(record: Record, stage: Stage) -> None:
 @only_if(lambda record: not set(record.requires) & {"images"})
 def buffers_untouched(record: Record, stage: Stage) -> None:
     """One step moves running statistics as one training pass does: once."""
-    cast = stage.cast(record)
+    method = stage.method(record)
     reference = normed(stage)
     x, y = toy_batch(reference)
     reference.trace(x)
-    parts = stage.parts(cast, network=normed(stage))
+    parts = stage.parts(method, network=normed(stage))
     stage.engine(parts, rate=1e-300).train_batch(x, y)
     ours, theirs = dict(parts.network.named_buffers()), dict(reference.named_buffers())
     moved = [name for name, value in theirs.items() if not alike(ours[name], value, 1e-12)]
@@ -92,7 +96,7 @@ def _after_steps(record: Record, stage: Stage, steps: int) -> dict[str, Tensor]:
     parts, engine = built(record, stage)
     for step in range(steps):
         engine.train_batch(*toy_batch(parts.network, seed=step))
-    return state(*parts.modules)
+    return state(*parts.modules.values())
 
 
 CHECKS = (trains_everything, frozen_stays, same_seed, stop_and_resume, batch_sizes, buffers_untouched)

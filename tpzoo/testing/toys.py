@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
-from tpzoo.engine import Activity, Block, DataSpec, Loss, Network, Output
+from tpzoo.engine import (
+    Activity,
+    Batch,
+    Block,
+    DataSpec,
+    DisplacementRule,
+    Draw,
+    Feedback,
+    Loss,
+    Network,
+    Output,
+    Trace,
+)
 from tpzoo.plugin.records import DataSet
 
 VECTORS = DataSpec((6,), 3, "classification")
@@ -105,3 +119,15 @@ class Step(Output):
 
     def displacement(self, out: Tensor, y: Tensor, loss: Loss) -> Tensor:
         return -self.size * loss.gradient(out, y)
+
+
+class Given(DisplacementRule):
+    """A rule that gives the displacements that it was made with."""
+
+    def __init__(self, displacements: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self._given = dict(displacements)
+
+    def displacements(self, trace: Trace, feedback: Feedback, batch: Batch, draw: Draw) -> dict[str, Tensor]:
+        """What was given, whatever the batch is."""
+        return self._given

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from tpzoo.assembly.maker import seeded
 from tpzoo.engine import Side, TwinLayer, inner, layer_shapes, run_layer
 from tpzoo.plugin.records import Record, Twin, imported
-from tpzoo.testing.casting import settings_of
 from tpzoo.testing.outcome import require, skip
-from tpzoo.testing.stage import Stage, seeded
+from tpzoo.testing.partners import settings_of
+from tpzoo.testing.stage import Stage
 from tpzoo.testing.watching import (
     alike,
     copied,
@@ -79,14 +80,14 @@ def inverted(record: Record, stage: Stage, dtype: torch.dtype = torch.float64, s
     mirror = stage.find("map", "mirror")
     for options in OPTIONS:
         settings = settings_of(mirror, options, stage.catalogue)
-        with seeded(0):
+        with seeded(0, "init/feedback"):
             layers = record.example_layers()
         require(layers, "examples makes no layer")
         for layer, shape_in in layers:
             layer = copy.deepcopy(layer).to(device=stage.device, dtype=dtype)  # examples may keep theirs
             shape_out = layer_shapes([layer], shape_in)[1]
-            with seeded(seed):
-                twin = stage.twin_by(record, layer, tuple(shape_in), shape_out, settings)
+            with seeded(seed, "init/feedback"):
+                twin = stage.twins.by(record, layer, tuple(shape_in), shape_out, settings)
             chosen = "".join(f", {key}: {value}" for key, value in options.items())
             name = f"the twin of {' '.join(str(layer).split())} on {tuple(shape_in)}{chosen}:"
             twin.to(device=stage.device, dtype=dtype)

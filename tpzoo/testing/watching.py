@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from tpzoo.engine import WeightStepper
 from tpzoo.testing.outcome import ConformanceError, require
 
 State = dict[str, Tensor]
@@ -76,18 +75,6 @@ def _generators() -> dict[str, Any]:
         "numpy": str(numbers["state"]["key"].tolist()) + str(numbers["state"]["pos"]),
         "Python": random.getstate(),
     }
-
-
-class Recording(WeightStepper):
-    """A group that keeps every gradient that it is asked to step with, and steps."""
-
-    def __init__(self, group: WeightStepper, modules: Mapping[str, nn.Module]) -> None:
-        super().__init__(modules, group.optimizer)
-        self.gradients: list[dict[str, Tensor]] = []
-
-    def step(self, gradients: Mapping[str, Tensor], names: Iterable[str] | None = None) -> None:
-        self.gradients.append({name: value.detach().clone() for name, value in gradients.items()})
-        super().step(gradients, names)
 
 
 def fake(mode: FakeTensorMode, *modules: nn.Module) -> None:

@@ -8,10 +8,11 @@ import pytest
 import torch
 from families import SIZE, make
 
-from tpzoo import CompatibilityError, Component, Feedback, TwinEnds
+from tpzoo import CompatibilityError, Feedback, TwinEnds
+from tpzoo.assembly.method import Chosen, nested
+from tpzoo.assembly.parts import build_feedback
 from tpzoo.config.settings_from import settings_from
 from tpzoo.plugin.discovery import load_catalogue
-from tpzoo.runner.build import Maker, build_feedback
 from tpzoo_timm.parts import Permute, PermuteTwin, Scale, ScaleTwin, SpreadTokens, TokenMean
 
 CATALOGUE = load_catalogue(["tpzoo_timm.plugin"])
@@ -20,10 +21,8 @@ MIRRORED = ("resnet", "resnet_basic", "resnet_bottleneck", "vgg", "vgg_norm", "c
 
 def layerwise(network: Any, **chosen: Any) -> Feedback:
     record = CATALOGUE.find("feedback", "layerwise").record
-    settings = settings_from(record, {"map": chosen}, CATALOGUE)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return build_feedback(Maker(CATALOGUE), Component("layerwise", settings), network)
+    path = Chosen(record, settings_from(record, {"map": chosen}, CATALOGUE))
+    return build_feedback(path, nested(path, "map", CATALOGUE), network, CATALOGUE)
 
 
 @pytest.mark.parametrize("family", MIRRORED)

@@ -131,7 +131,7 @@ def test_settings_of_one_component(catalogue: Catalogue) -> None:
     mlp = catalogue.find("architecture", "mlp").record
     assert smallest(mlp, catalogue).hidden == [3]
     assert settings_from(mlp, {"dropout": {"*": 0.5}}, catalogue).dropout.value == {"*": 0.5}
-    assert settings_from(catalogue.find("rule", "bp").record, {}, catalogue) is None
+    assert settings_from(catalogue.find("loss", "auto").record, {}, catalogue) is None
     with pytest.raises(ConfigError, match=r"architecture 'mlp'   hidden\[0\]: expected a whole number, got 'x'"):
         settings_from(mlp, {"hidden": ["x"]}, catalogue)
 

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from tpzoo import Chain, MaxPool, ModuleBlock, Side, TwinLayer, layer_shapes
+from tpzoo.assembly.maker import TwinMaker
 from tpzoo.plugin.discovery import load_catalogue
-from tpzoo.runner.build import Maker
 
-MAKER = Maker(load_catalogue())
+TWINS = TwinMaker(load_catalogue())
 
 
 def twin_of(layer: nn.Module, shape: tuple[int, ...]) -> TwinLayer:
-    return MAKER.twin(layer, shape, layer_shapes([layer], shape)[1], None)
+    return TWINS(layer, shape, layer_shapes([layer], shape)[1], None)
 
 
 class Doubles(TwinLayer):

@@ -15,9 +15,9 @@ DATA = HEAD + "\n@dataclass(frozen=True)\nclass S{base}:\n    {body}\n\n@hookimp
 
 
 def settings(body: str, base: str = "", frozen: bool = True) -> str:
-    """A plugin with a rule that has these settings."""
-    record = "TargetRule(name='r', summary='s', build=print, config=S)"
-    text = DATA.format(base=base, body=body, hook="tpzoo_target_rules", record=record)
+    """A plugin with an output target that has these settings."""
+    record = "OutputTarget(name='r', summary='s', build=print, config=S)"
+    text = DATA.format(base=base, body=body, hook="tpzoo_outputs", record=record)
     return text if frozen else text.replace("(frozen=True)", "")
 
 

@@ -20,8 +20,8 @@ from tpzoo import (
     Twin,
     UnknownComponentError,
 )
+from tpzoo.assembly.legality import check_compatible
 from tpzoo.plugin.catalogue import Catalogue, PluginInfo
-from tpzoo.plugin.compatibility import check_compatible
 
 
 def make(kind: type[Record], name: str, **details: Any) -> Any:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from tpzoo import Architecture, FeedbackLearner, FeedbackPath, MapForm, OutputTarget, TargetRule
+from tpzoo import Architecture, FeedbackLearner, FeedbackPath, MapForm, OutputTarget, TargetRule, WeightUpdate
+from tpzoo.assembly.combinations import AXES, legal_combinations
+from tpzoo.assembly.legality import incompatibilities
+from tpzoo.assembly.method import takes_a_map
 from tpzoo.plugin.catalogue import Catalogue, PluginInfo
-from tpzoo.plugin.compatibility import incompatibilities
 from tpzoo.plugin.discovery import load_catalogue
-from tpzoo.plugin.matrix import AXES, legal_combinations, takes_a_map
 from tpzoo.plugin.records import Record
 
 
@@ -44,6 +45,7 @@ def make(kind: type[Record], name: str, **details: object) -> Record:
 
 
 PARTS = (make(FeedbackPath, "none"), make(FeedbackLearner, "none"), make(OutputTarget, "o"), make(MapForm, "m"))
+PARTS += (make(WeightUpdate, "gradient"),)
 
 
 def test_what_an_architecture_could_provide_is_open_until_one_is_chosen() -> None:

@@ -35,9 +35,9 @@ def test_methods_come_in_the_order_given(tmp_path: Path) -> None:
 
 
 def test_a_seed_of_a_version_with_fewer_settings_is_of_the_same_method(tmp_path: Path) -> None:
-    write_run(tmp_path / "earlier", seed=0, config={"rule": {"name": "dtp"}})
-    write_run(tmp_path / "default", seed=1, config={"rule": {"name": "dtp", "norm_ratio": 1.0}})
-    write_run(tmp_path / "another", seed=2, config={"rule": {"name": "dtp", "norm_ratio": 3.0}})
+    write_run(tmp_path / "earlier", seed=0, config={"rule": {"name": "gauss_newton"}})
+    write_run(tmp_path / "default", seed=1, config={"rule": {"name": "gauss_newton", "damping": 0.0}})
+    write_run(tmp_path / "another", seed=2, config={"rule": {"name": "gauss_newton", "damping": 3.0}})
     methods, _ = make_methods(find_runs([tmp_path]).runs)
     assert [[run.folder.name for run in method.runs] for method in methods] == [["another"], ["default", "earlier"]]
 
@@ -146,10 +146,10 @@ def test_a_number_and_a_text_differ() -> None:
 
 
 def test_labels_show_settings_that_a_version_did_not_have(tmp_path: Path) -> None:
-    write_run(tmp_path / "a", config={"rule": {"name": "dtp"}})
-    write_run(tmp_path / "b", config={"rule": {"name": "dtp", "norm_ratio": 3.0}, "epochs": 2})
+    write_run(tmp_path / "a", config={"rule": {"name": "gauss_newton"}})
+    write_run(tmp_path / "b", config={"rule": {"name": "gauss_newton", "damping": 3.0}, "epochs": 2})
     methods, _ = make_methods(find_runs([tmp_path]).runs)
-    assert [method.label for method in methods] == ["demo (rule.norm_ratio=1.0)", "demo (rule.norm_ratio=3.0)"]
+    assert [method.label for method in methods] == ["demo (rule.damping=0.0)", "demo (rule.damping=3.0)"]
 
 
 def test_runs_that_are_done_count_or_else_those_that_went_on_longest(tmp_path: Path) -> None:

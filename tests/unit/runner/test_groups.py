@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from tests.helpers.runs import catalogue, run, toy, write_toy_data
+from tpzoo.assembly.weights import parameter_groups
 from tpzoo.engine.learner import Learner
 from tpzoo.errors import SettingError
 from tpzoo.plugin.settings import Component, PerName
 from tpzoo.runner.build import Built, build
-from tpzoo.runner.groups import parameter_groups
 from tpzoo.runner.loop import Training
 from tpzoo.runner.plugin import SGDSettings
 from tpzoo.zoo.learners.reconstruction import Reconstruction
@@ -112,7 +112,7 @@ def test_even_for_maps_that_never_learn_a_list_must_fit(data: Path) -> None:
 @pytest.mark.parametrize("override", ["optimizer.feedback.lr=[0.1,0.2]", "feedback_training.iterations=[1,2]"])
 def test_settings_by_edge_do_not_stop_a_rule_without_feedback(override: str, data: Path) -> None:
     built = build(toy(data, "rule=bp", override).experiment, catalogue())
-    assert built.backward.group.optimizer is None
+    assert built.feedback.weights.optimizer is None
 
 
 def test_blocks_with_the_same_settings_share_a_group_with_their_names() -> None:
@@ -134,7 +134,7 @@ def test_a_mirrored_optimizer_takes_the_settings_of_the_blocks(data: Path) -> No
     make = _mirroring(experiment.learner)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tpzoo.zoo.learners.reconstruction.Reconstruction", make)
-        backward = build(experiment, catalogue()).backward.group
+        backward = build(experiment, catalogue()).feedback.weights
     assert isinstance(backward.optimizer, torch.optim.SGD)
     found = {group["name"]: (group["lr"], group["momentum"]) for group in backward.optimizer.param_groups}
     assert found == {"fc3": (0.3, 0.5), "fc2": (0.2, 0.5)}

@@ -113,7 +113,7 @@ def test_the_rates_of_both_optimizers_follow_their_schedules(data: Path) -> None
     built = build(experiment, catalogue())
     rates = []
     for _ in Training(experiment, built, []).run():
-        optimizers = [group.optimizer for group in (built.engine.forward, built.engine.backward)]
+        optimizers = [each.optimizer for each in (built.engine.forward_weights, built.engine.feedback_weights)]
         rates.append([each.param_groups[0]["lr"] for each in optimizers if each is not None])
     assert rates == [[0.01 / 2**epoch, 0.02 / 2**epoch] for epoch in (1, 2, 3)]  # after each epoch, for the next
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tpzoo.config.schema import FeedbackTraining
+from tpzoo.assembly.experiment import FeedbackTraining
 from tpzoo.runner.plan import Phase, make_plan
 
 

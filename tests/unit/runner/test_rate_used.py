@@ -13,8 +13,8 @@ from tpzoo.runner.build import build
 
 def rates(tmp_path: Path, *overrides: str) -> dict[str, float]:
     built = build(toy(write_toy_data(tmp_path), *overrides).experiment, catalogue())
-    assert built.forward.group.optimizer is not None
-    groups = built.forward.group.optimizer.param_groups
+    assert built.forward.weights.optimizer is not None
+    groups = built.forward.weights.optimizer.param_groups
     return {name: group["lr"] for group in groups for name in group["name"].split(", ")}
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tpzoo import TargetRule, hookimpl, setting
+from tpzoo import RuleSettings, TargetRule, hookimpl, setting
 
 
 @dataclass(frozen=True)
-class MyEntrySettings:
+class MyEntrySettings(RuleSettings):
     """Settings of ``my_entry``."""
 
     fraction: float = setting(0.5, above=0, maximum=1, help="how far hidden blocks go towards the target of dtp")

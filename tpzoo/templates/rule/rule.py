@@ -6,16 +6,11 @@ displacement; the fraction shortens the step that a block makes of it.
 
 from torch import Tensor
 
-from tpzoo import Batch, Draw, Feedback, Rule, Trace
-from tpzoo.templates.rule.plugin import MyEntrySettings
+from tpzoo import Batch, DisplacementRule, Draw, Feedback, Trace
 
 
-class MyEntryRule(Rule):
-    """The default ``Rule.gradients`` turns displacements into local updates."""
-
-    def __init__(self, settings: MyEntrySettings) -> None:
-        super().__init__()
-        self.settings = settings
+class MyEntryRule(DisplacementRule):
+    """The update that the config chooses at ``rule.update`` turns displacements into steps of the weights."""
 
     def displacements(self, trace: Trace, feedback: Feedback, batch: Batch, draw: Draw) -> dict[str, Tensor]:
         """d = target - activity by node, like each node's output; a node left out is not trained."""

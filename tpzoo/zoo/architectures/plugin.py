@@ -68,7 +68,7 @@ def tpzoo_architectures() -> Iterator[Architecture]:
         summary="fully connected layers fc1 ... fcL, the last one linear",
         config=MlpSettings,
         build="tpzoo.zoo.architectures.mlp:build",
-        provides=("pre_activation",),
+        provides=("pre_activation", "dense_blocks"),
         smallest={"hidden": (5, 4)},
     )
     yield Architecture(

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from tpzoo import Batch, Draw, Feedback, Trace
-from tpzoo.zoo.rules.updates import LocalUpdates
+from tpzoo import Batch, DisplacementRule, Draw, Feedback, Trace
 
 
-class DTP(LocalUpdates):
+class DTP(DisplacementRule):
     """Displacements flow down the edges; where several meet they add."""
 
     def displacements(self, trace: Trace, feedback: Feedback, batch: Batch, draw: Draw) -> dict[str, Tensor]:

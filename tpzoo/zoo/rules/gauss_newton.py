@@ -13,23 +13,20 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from tpzoo import Batch, Draw, Feedback, Trace, gauss_newton_displacement, output_jacobians
+from tpzoo import Batch, DisplacementRule, Draw, Feedback, Trace, gauss_newton_displacement, output_jacobians
 from tpzoo.zoo.rules.plugin import GaussNewtonSettings
-from tpzoo.zoo.rules.updates import LocalUpdates
 
 
-class GaussNewton(LocalUpdates):
+class GaussNewton(DisplacementRule):
     """All Jacobians come from one downward sweep; memory is n_L times that of the activations.
 
     Raises:
         SettingError: a block above the first couples samples (batch norm in training mode).
     """
 
-    uses_feedback = False
-
-    def __init__(self, settings: GaussNewtonSettings | None = None) -> None:
+    def __init__(self, settings: GaussNewtonSettings) -> None:
         super().__init__(settings)
-        self._damping = (settings or GaussNewtonSettings()).damping
+        self._damping = settings.damping
 
     def displacements(self, trace: Trace, feedback: Feedback, batch: Batch, draw: Draw) -> dict[str, Tensor]:
         d_output = batch.output_displacement(trace.output)

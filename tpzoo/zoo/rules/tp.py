@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from tpzoo import Batch, Draw, Feedback, Trace, source_activation
-from tpzoo.zoo.rules.updates import LocalUpdates
+from tpzoo import Batch, DisplacementRule, Draw, Feedback, Trace, source_activation
 
 
-class TP(LocalUpdates):
+class TP(DisplacementRule):
     """Every edge sends its difference and its reconstruction error; where several edges meet, both add."""
 
     def displacements(self, trace: Trace, feedback: Feedback, batch: Batch, draw: Draw) -> dict[str, Tensor]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from tpzoo import Batch, Draw, Feedback, Rule, Trace
+from tpzoo import Batch, DisplacementRule, Draw, Feedback, Trace
 from tpzoo_example.plugin import ClippedSettings
 
 
-class Clipped(Rule):
+class Clipped(DisplacementRule):
     """Displacements flow down unclipped; each hidden block then clips its own, sample by sample."""
 
     def __init__(self, settings: ClippedSettings) -> None:
-        super().__init__()
+        super().__init__(settings)
         self.limit = settings.limit
 
     def displacements(self, trace: Trace, feedback: Feedback, batch: Batch, draw: Draw) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from tpzoo import (
     MapForm,
     PerName,
     Recipe,
+    RuleSettings,
     TargetRule,
     hookimpl,
     per_block,
@@ -59,7 +60,7 @@ def tpzoo_architectures() -> Iterator[Architecture]:
         summary="fully connected tanh blocks that get narrower towards the output",
         config=FunnelSettings,
         build="tpzoo_example.funnel:build",
-        provides=("pre_activation",),
+        provides=("pre_activation", "dense_blocks"),
         smallest={"width": 6, "depth": 2},
     )
 
@@ -85,7 +86,7 @@ def tpzoo_feedback_maps() -> Iterator[MapForm]:
 
 
 @dataclass(frozen=True)
-class ClippedSettings:
+class ClippedSettings(RuleSettings):
     """Settings of ``clipped``."""
 
     limit: PerName[float] = per_block(0.1, above=0, help="largest |d| / |h| of a hidden block")

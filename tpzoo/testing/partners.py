@@ -1,4 +1,4 @@
-"""Partners for an entry, chosen by what all of them require and provide, and everybody's settings."""
+"""Partners for an entry: a whole method around it, of what all of them require and provide, with small settings."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import dataclasses
 import importlib.util
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from tpzoo.assembly.legality import unfulfilled
+from tpzoo.assembly.method import Chosen, Method, nested
 from tpzoo.plugin.catalogue import Catalogue
-from tpzoo.plugin.compatibility import provided, required
-from tpzoo.plugin.records import FeedbackPath, Record
-from tpzoo.plugin.settings import Component, PerName
+from tpzoo.plugin.records import Record
+from tpzoo.plugin.settings import Component, NoSettings, PerName
 from tpzoo.testing.outcome import ConformanceError
 from tpzoo.testing.toys import DATA
 
@@ -29,68 +29,60 @@ PREFERRED = {
 HAS_CONFIG = importlib.util.find_spec("omegaconf") is not None
 
 
-@dataclass(frozen=True)
-class Cast:
-    """One entry for every axis; ``map`` is None for a path that puts no map form on its edges."""
-
-    architecture: Record
-    feedback: Record
-    map: Record | None
-    learner: Record
-    rule: Record
-    output: Record
-    loss: Record
-
-
-class Casting:
+class Partners:
     """Finds partners in a catalogue."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
 
-    def settings(self, record: Record, smallest: bool = True) -> Any:
-        """The smallest settings of ``record``, or its defaults."""
-        return settings_of(record, record.smallest if smallest else {}, self.catalogue)
+    def choose(self, record: Record, smallest: bool = True) -> Chosen:
+        """``record``, registered or not, with its smallest settings, or with its defaults."""
+        return Chosen(record, settings_of(record, record.smallest if smallest else {}, self.catalogue))
 
-    def cast(self, record: Record, **fixed: Record) -> Cast:
-        """The first partners that ``record`` can work with.
+    def method(self, record: Record, **fixed: Record) -> Method:
+        """The first method around ``record`` that works.
 
         Raises:
             ConformanceError: nothing that is installed fulfils what it requires.
         """
-        found = next(self.casts(record, **fixed), None)
+        found = next(self.methods(record, **fixed), None)
         if found is None:
             raise ConformanceError(f"no installed partners fulfil what {record.kind} '{record.name}' requires")
         return found
 
-    def casts(self, record: Record, **fixed: Record) -> Iterator[Cast]:
-        """Every combination of partners that works, preferred ones first."""
+    def methods(self, record: Record, **fixed: Record) -> Iterator[Method]:
+        """Every method around ``record`` that works, preferred partners first."""
         fixed = {**fixed, record.kind: record}
-        map_record = fixed.pop("map", None)
         axes = [[fixed[kind]] if kind in fixed else self._preferred(kind) for kind in PREFERRED]
-        for chosen in itertools.product(*axes):
-            parts = dict(zip(PREFERRED, chosen, strict=True))
-            own = self._map_of(parts["feedback"])
-            if map_record is not None and own is None:
+        for records in itertools.product(*axes):
+            parts = {kind: self.choose(each) for kind, each in zip(PREFERRED, records, strict=True)}
+            own = {"map": self._nested(parts["feedback"], "map"), "update": self._nested(parts["rule"], "update")}
+            given = {kind: self.choose(fixed[kind]) for kind in own if kind in fixed}
+            if any(own[kind] is None for kind in given):  # there is no place for it
                 continue
-            cast = Cast(map=map_record or own, **parts)
-            if _fits(cast, record):
-                yield cast
+            method = Method(**{**parts, **own, **given})  # type: ignore[arg-type]
+            beside = {} if record in method.records.values() else {record.kind: record}
+            if not unfulfilled({"data": DATA, **method.records, **beside}):
+                yield method
 
-    def casts_by_path(self, record: Record) -> list[Cast]:
-        """One cast for each of the built-in paths that ``record`` can work with; at least one.
+    def methods_by_path(self, record: Record) -> list[Method]:
+        """One method for each of the built-in paths that ``record`` can work with; at least one.
 
         Raises:
             ConformanceError: there is none.
         """
         paths = [self.find("feedback", name) for name in PREFERRED["feedback"]]
-        found = [next(self.casts(record, feedback=path), None) for path in paths]
-        return [cast for cast in found if cast is not None] or [self.cast(record)]
+        found = [next(self.methods(record, feedback=path), None) for path in paths]
+        return [method for method in found if method is not None] or [self.method(record)]
 
     def find(self, kind: str, name: str) -> Record:
         """A record by name, tpzoo's own where several have it."""
         entries = [entry for entry in self.catalogue.entries(kind) if entry.record.name == name]
         return min(entries, key=lambda entry: entry.distribution != "tpzoo").record
+
+    def _nested(self, chosen: Chosen, kind: str) -> Chosen | None:
+        found = nested(chosen, kind, self.catalogue)
+        return None if found is None else self.choose(found.record)
 
     def _preferred(self, kind: str) -> list[Record]:
         first = [self.find(kind, name) for name in PREFERRED[kind]]
@@ -98,10 +90,6 @@ class Casting:
             return first
         others = [entry.record for entry in self.catalogue.entries(kind) if entry.record not in first]
         return [*first, *(_one_of_each_kind(others) if kind == "architecture" else others)]
-
-    def _map_of(self, path: Record) -> Record | None:
-        chosen = getattr(self.settings(path), "map", None) if isinstance(path, FeedbackPath) else None
-        return self.find("map", chosen.name) if isinstance(chosen, Component) else None
 
 
 def _one_of_each_kind(architectures: Sequence[Record]) -> list[Record]:
@@ -117,10 +105,10 @@ def settings_of(record: Record, values: Mapping[str, Any], catalogue: Catalogue)
     if HAS_CONFIG:
         from tpzoo.config import settings_from
 
-        return settings_from(record, values, catalogue)
+        return settings_from(record, values, catalogue) or NoSettings()
     cls = record.config or record.shared
     if cls is None:
-        return None
+        return NoSettings()
     plain = cls()
     wrappers = {name: type(getattr(plain, name)) for name in values}
     wrapped = {
@@ -128,15 +116,3 @@ def settings_of(record: Record, values: Mapping[str, Any], catalogue: Catalogue)
         for name, value in values.items()
     }
     return dataclasses.replace(plain, **wrapped)
-
-
-def _fits(cast: Cast, record: Record) -> bool:
-    """Whether everything that one of them requires, or ``record`` beside them, is provided by another."""
-    records = [DATA, *(getattr(cast, field.name) for field in dataclasses.fields(cast))]
-    chosen = [each for each in records if each is not None]
-    chosen += [] if record in chosen else [record]
-    return all(
-        any(capability in provided(other) for other in chosen if other is not each)
-        for each in chosen
-        for capability in required(each)
-    )

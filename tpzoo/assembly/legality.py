@@ -1,18 +1,20 @@
 """Refuse a combination of components that cannot work, before anything is built.
 
-Records say what they provide and what they require. Two capabilities are implied: a feedback path other than ``none``
-provides ``feedback``; a rule that uses feedback, and a learner other than ``none``, require it.
+Records say what they provide and what they require. Some capabilities are implied: a feedback path other than ``none``
+provides ``feedback``; a rule that uses feedback, and a learner other than ``none``, require it. A rule that makes
+displacements provides ``displacements``; every update but the default requires it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from tpzoo.errors import CompatibilityError
 from tpzoo.plugin.catalogue import Catalogue
-from tpzoo.plugin.records import FeedbackLearner, FeedbackPath, Record, TargetRule
+from tpzoo.plugin.records import DEFAULT_UPDATE, FeedbackLearner, FeedbackPath, Record, TargetRule, WeightUpdate
 
 FEEDBACK = "feedback"
+DISPLACEMENTS = "displacements"
 
 
 def check_compatible(components: Mapping[str, Record], catalogue: Catalogue) -> None:
@@ -32,14 +34,28 @@ def check_compatible(components: Mapping[str, Record], catalogue: Catalogue) -> 
 
 def incompatibilities(components: Mapping[str, Record], catalogue: Catalogue) -> list[str]:
     """Return one sentence for each requirement of a chosen component that no other fulfils."""
-    problems = []
-    for place, record in components.items():
+    sentences = []
+    for place, capability in unfulfilled(components):
         others = [other for where, other in components.items() if where != place]
-        offered = {capability for other in others for capability in provided(other)}
-        for capability in required(record):
-            if capability not in offered:
-                problems.append(_sentence(record, capability, others, catalogue))
-    return list(dict.fromkeys(problems))
+        sentences.append(_sentence(components[place], capability, others, catalogue))
+    return list(dict.fromkeys(sentences))
+
+
+def unfulfilled(components: Mapping[str, Record], open_to: Container[str] = ()) -> list[tuple[str, str]]:
+    """Return the place and the capability of each requirement that no other component fulfils: the test itself.
+
+    Args:
+        components: the chosen record of every axis, by its place in the config.
+        open_to: capabilities that count as provided.
+    """
+    offered = {place: set(provided(record)) for place, record in components.items()}
+    return [
+        (place, capability)
+        for place, record in components.items()
+        for capability in required(record)
+        if capability not in open_to
+        if not any(capability in found for where, found in offered.items() if where != place)
+    ]
 
 
 def partners(record: Record, catalogue: Catalogue) -> dict[str, list[str]]:
@@ -64,15 +80,22 @@ def wanted_by(record: Record, catalogue: Catalogue) -> dict[str, list[str]]:
 
 def provided(record: Record) -> tuple[str, ...]:
     """What ``record`` offers to other components, implied capabilities included."""
-    implied = isinstance(record, FeedbackPath) and record.name != "none"
-    return (*record.provides, FEEDBACK) if implied else record.provides
+    if isinstance(record, FeedbackPath) and record.name != "none":
+        return (*record.provides, FEEDBACK)
+    if isinstance(record, TargetRule) and record.makes_displacements:
+        return (*record.provides, DISPLACEMENTS)
+    return record.provides
 
 
 def required(record: Record) -> tuple[str, ...]:
     """What ``record`` needs from other components, implied capabilities included."""
     rule = isinstance(record, TargetRule) and record.uses_feedback
     learner = isinstance(record, FeedbackLearner) and record.name != "none"
-    return (*record.requires, FEEDBACK) if rule or learner else record.requires
+    if rule or learner:
+        return (*record.requires, FEEDBACK)
+    if isinstance(record, WeightUpdate) and record.name != DEFAULT_UPDATE:
+        return (*record.requires, DISPLACEMENTS)
+    return record.requires
 
 
 def _sentence(record: Record, capability: str, others: Iterable[Record], catalogue: Catalogue) -> str:

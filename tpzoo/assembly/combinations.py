@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
+from tpzoo.assembly.legality import provided, unfulfilled
+from tpzoo.assembly.method import takes_a_map
 from tpzoo.plugin.catalogue import Catalogue
-from tpzoo.plugin.compatibility import provided, required
-from tpzoo.plugin.records import FeedbackPath, Record
+from tpzoo.plugin.records import Record
 
-AXES = ("feedback", "feedback.map", "learner", "rule", "output")
+AXES = ("feedback", "feedback.map", "learner", "rule", "rule.update", "output")
 """The places in a config that :func:`legal_combinations` chooses a component for."""
 
 _NOBODY: Mapping[str, Record] = MappingProxyType({})
 
 
 def legal_combinations(catalogue: Catalogue, beside: Mapping[str, Record] = _NOBODY) -> Iterator[dict[str, Record]]:
-    """Yield every combination of feedback path, map, learner, rule and output that can work.
+    """Yield every combination of feedback path, map, learner, rule, update and output that can work.
 
     A path without the setting ``map`` gives combinations without the place ``feedback.map``. A requirement that only
     components outside of these axes can fulfil, such as an architecture, counts as fulfilled unless ``beside`` names
@@ -33,32 +33,27 @@ def legal_combinations(catalogue: Catalogue, beside: Mapping[str, Record] = _NOB
     """
     open_to = _open_capabilities(catalogue, {record.kind for record in beside.values()})
     for chosen in _product(catalogue):
-        if _is_legal({**beside, **chosen}, open_to):
+        if not unfulfilled({**beside, **chosen}, open_to):
             yield chosen
-
-
-def takes_a_map(path: Record) -> bool:
-    """Whether a feedback path has the setting ``map``, and with it a component at the place ``feedback.map``."""
-    fields = dataclasses.fields(path.config) if path.config else ()
-    return isinstance(path, FeedbackPath) and any(field.metadata.get("component") == "map" for field in fields)
 
 
 def _product(catalogue: Catalogue) -> Iterator[dict[str, Record]]:
     records = {kind: [entry.record for entry in catalogue.entries(kind)] for kind in ("feedback", "map")}
-    rest = [[entry.record for entry in catalogue.entries(kind)] for kind in ("learner", "rule", "output")]
+    kinds = ("learner", "rule", "update", "output")
+    rest = [[entry.record for entry in catalogue.entries(kind)] for kind in kinds]
     for path in records["feedback"]:
         for form in records["map"] if takes_a_map(path) else [None]:
             maps = {} if form is None else {"feedback.map": form}
-            for learner, rule, output in itertools.product(*rest):
-                yield {"feedback": path, **maps, "learner": learner, "rule": rule, "output": output}
-
-
-def _is_legal(chosen: Mapping[str, Record], open_to: set[str]) -> bool:
-    for place, record in chosen.items():
-        others = {item for where, other in chosen.items() if where != place for item in provided(other)}
-        if not set(required(record)) <= others | open_to:
-            return False
-    return True
+            for found in itertools.product(*rest):
+                learner, rule, update, output = found
+                yield {
+                    "feedback": path,
+                    **maps,
+                    "learner": learner,
+                    "rule": rule,
+                    "rule.update": update,
+                    "output": output,
+                }
 
 
 def _open_capabilities(catalogue: Catalogue, decided: set[str]) -> set[str]:

@@ -1,0 +1,141 @@
+"""What steps the weights: optimisers and schedules over blocks and edges, each with its own settings."""
+
+from __future__ import annotations
+
+import fnmatch
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
+
+from tpzoo.assembly.experiment import Experiment
+from tpzoo.assembly.maker import Names, make, resolved
+from tpzoo.assembly.method import Chosen, Method, choose, nested
+from tpzoo.assembly.parts import Parts
+from tpzoo.engine.optimise import WeightStepper
+from tpzoo.errors import SettingError
+from tpzoo.plugin.catalogue import Catalogue
+from tpzoo.plugin.settings import PerName
+
+
+@dataclass
+class TrainedWeights:
+    """What steps named members, and the schedule of their learning rates; None if nothing is trained."""
+
+    weights: WeightStepper
+    schedule: LRScheduler | None
+
+    def end_epoch(self) -> None:
+        """Go to the learning rates of the next epoch."""
+        if self.schedule is not None:
+            with warnings.catch_warnings():
+                # torch counts the optimiser's steps in this process alone, and none may have been due since resuming
+                warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
+                self.schedule.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        if self.weights.optimizer is None or self.schedule is None:
+            return {}
+        return {"optimizer": self.weights.optimizer.state_dict(), "schedule": self.schedule.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a checkpoint."""
+        if self.weights.optimizer is not None and self.schedule is not None:
+            self.weights.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+
+
+def build_weights(
+    experiment: Experiment, method: Method, parts: Parts, catalogue: Catalogue
+) -> tuple[TrainedWeights, TrainedWeights]:
+    """What steps the blocks, and what steps the feedback maps.
+
+    Raises:
+        SettingError: an optimiser's settings do not fit the blocks, the edges or the method.
+    """
+    forward = choose("optimizer", experiment.optimizer.forward, catalogue)
+    backward = choose("optimizer", experiment.optimizer.feedback, catalogue)
+    blocks, edges = dict(parts.network.blocks.items()), dict(parts.feedback.maps.items())
+    settings = forward.settings.for_blocks(experiment.output, method.rule.record)
+    backward.settings.for_edges()
+    forward = Chosen(forward.record, settings)
+    epochs = experiment.epochs
+    stepped = optimised(forward, blocks, list(blocks), catalogue, epochs)
+    # what is never trained needs no optimiser, whose schedule would warn that it was never stepped
+    learns = parts.learner.trains or parts.rule.trains_feedback
+    if parts.learner.mirrors_forward_optimizer:
+        return stepped, optimised(forward, edges, list(blocks), catalogue, epochs, learns)
+    return stepped, optimised(backward, edges, list(edges), catalogue, epochs, learns)
+
+
+def optimised(
+    chosen: Chosen,
+    members: Mapping[str, nn.Module],
+    names: Sequence[str],
+    catalogue: Catalogue,
+    epochs: int = 1,
+    learns: bool = True,
+) -> TrainedWeights:
+    """An optimiser and its schedule over ``members``.
+
+    Args:
+        names: what the settings may differ by: the members, or for a mirrored optimiser the blocks.
+        epochs: of the run, for the schedule.
+        learns: whether anything will ever be stepped.
+    """
+    if not members:  # a path without edges: settings by edge, left over from another path, have no meaning
+        return TrainedWeights(WeightStepper({}, None), None)
+    known = Names(names, names)
+    settings = resolved(chosen, known).settings
+    groups = parameter_groups(settings, members, names)
+    optimizer = make(chosen, groups, names=known) if groups and learns else None
+    schedule = nested(chosen, "schedule", catalogue)
+    stepped = make(schedule, optimizer, epochs) if optimizer and schedule else None
+    return TrainedWeights(WeightStepper(members, optimizer, settings.clip), stepped)
+
+
+def parameter_groups(
+    settings: Any, members: Mapping[str, nn.Module], names: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """Torch parameter groups for the members that ``settings.train`` names; the others stop requiring gradients.
+
+    Members with the same settings share a group: the optimiser then steps them in one kernel, to the same numbers. The
+    group's ``name`` lists them.
+
+    Args:
+        settings: optimiser settings, per-name values resolved to ``names``.
+        names: what the settings know; default the members.
+
+    Raises:
+        SettingError: a pattern of ``train`` names no member.
+    """
+    per_name = {key: value for key, value in vars(settings).items() if isinstance(value, PerName)}
+    trained = _trained(settings.train, list(members if names is None else names))
+    groups: dict[tuple[Any, ...], dict[str, list[Tensor]]] = {}
+    for name, member in members.items():
+        if name not in trained:
+            member.requires_grad_(False)
+        elif params := list[Tensor](member.parameters()):
+            groups.setdefault(tuple(value[name] for value in per_name.values()), {})[name] = params
+    return [
+        {
+            "name": ", ".join(found),
+            "params": [p for params in found.values() for p in params],
+            **dict(zip(per_name, values, strict=True)),
+        }
+        for values, found in groups.items()
+    ]
+
+
+def _trained(train: str | Sequence[str], names: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for pattern in [train] if isinstance(train, str) else train:
+        matches = fnmatch.filter(names, pattern)
+        if names and not matches and pattern != "*":
+            raise SettingError(f"optimizer.train: the pattern '{pattern}' matches none of {', '.join(names)}")
+        found.update(matches)
+    return found

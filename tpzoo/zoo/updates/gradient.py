@@ -1,0 +1,41 @@
+"""The gradient of every block's own loss of its squared displacement.
+
+The loss of a block is |F(h) - t|^2, mean over the batch, differentiated at d = t - F(h). Papers scale it differently:
+half its sum over units (tpzoo's own convention), its sum (fully connected layers of Meulemans et al. 2020), or its mean
+over units (their convolutional layers). Plain gradient descent does not care, Adam's epsilon does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from tpzoo import SingleStep, Trace, local_gradients
+from tpzoo.zoo.updates.plugin import GradientSettings
+
+
+class Gradient(SingleStep):
+    """The local gradients, scaled as the settings say."""
+
+    def __init__(self, settings: GradientSettings) -> None:
+        super().__init__(settings)
+        self._local_loss = settings.local_loss
+
+    def gradients(self, trace: Trace, displacements: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        scaled = {node: self._scale(trace[node].block, d) for node, d in displacements.items()}
+        return local_gradients(trace, scaled)
+
+    def losses(self, trace: Trace, displacements: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The loss of every node's block, a scalar: |d|^2 over units as the settings say, mean over the batch."""
+        return {
+            node: 0.5 * (self._scale(trace[node].block, d) * d).flatten(1).sum(1).mean()
+            for node, d in displacements.items()
+        }
+
+    def _scale(self, block: str, d: Tensor) -> Tensor:
+        """``d`` times the block's local loss in units of half the sum."""
+        reduction = self._local_loss[block]
+        if reduction == "half_sum":
+            return d
+        return (2.0 if reduction == "sum" else 2.0 / d[0].numel()) * d
