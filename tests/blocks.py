@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tpzoo import Activation, Activity, Block, ModuleBlock, Network, Node, activation
+from tpzoo import Activation, Activity, Block, ModuleBlock, Network, Node, SplitBlock, activation
 
 CLASSES = 3
 
 
-class Layer(Block):
+class Layer(SplitBlock):
     """A linear layer and a nonlinearity by name; flattens its input."""
 
     def __init__(self, features_in: int, features_out: int, nonlinearity: str = "tanh", bias: bool = True) -> None:
@@ -29,7 +29,7 @@ class Layer(Block):
         return Activity(self.nonlinearity(pre), pre)
 
 
-class ConvPool(Block):
+class ConvPool(SplitBlock):
     """Convolution, tanh and an overlapping max-pool, whose indices are side data."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:

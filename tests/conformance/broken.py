@@ -14,6 +14,7 @@ from tpzoo import (
     Edge,
     Feedback,
     Learner,
+    LossLearner,
     Noise,
     PerName,
     Rule,
@@ -251,7 +252,7 @@ class LearnsNothing(Reconstructs):
     def loss(self, edge: Edge, trace: Trace, feedback: Feedback, noise: Noise) -> Tensor:
         return 0 * super().loss(edge, trace, feedback, noise)
 
-    gradients = Learner.gradients
+    gradients = LossLearner.gradients
 
 
 class LossIsNoScalar(Reconstructs):

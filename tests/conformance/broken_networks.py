@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -10,19 +11,34 @@ from torch import Tensor, nn
 from tpzoo import (
     Activity,
     At,
-    Block,
     DataSpec,
     Ends,
+    FeedbackMap,
     Network,
+    SplitBlock,
+    StackedMap,
+    activation,
+    source_activation,
 )
-from tpzoo.zoo.feedback.dense import DenseMap
 from tpzoo.zoo.feedback.linear import LinearMap
-from tpzoo.zoo.feedback.plugin import DenseSettings, LinearSettings
+from tpzoo.zoo.feedback.plugin import LinearSettings
 
 
-class Maps(DenseMap):
-    def __init__(self, settings: None, ends: Ends) -> None:
-        super().__init__(DenseSettings(init="torch"), ends)
+class Maps(FeedbackMap):
+    """g(u) = tanh(Q u + b)."""
+
+    def __init__(self, settings: object, ends: Ends) -> None:
+        super().__init__()
+        self.dense = nn.Linear(math.prod(ends.source_shape), math.prod(ends.target_shape))
+        self.nonlinearity = activation("tanh")
+
+    def forward(self, u: Tensor, at: At) -> Tensor:
+        return self.nonlinearity(self.dense(u.flatten(1))).view(-1, *at.target.out.shape[1:])
+
+    def difference(self, d: Tensor, at: At) -> Tensor:
+        a = self.dense(source_activation(at).flatten(1))
+        moved = nn.functional.linear(d.flatten(1), self.dense.weight)
+        return self.nonlinearity.difference(a, moved).view(-1, *at.target.out.shape[1:])
 
 
 class HasTheWrongShape(Maps):
@@ -45,13 +61,13 @@ class Subtracts(Maps):
 
 
 class SharesTheNetworksWeights(Maps):
-    def __init__(self, settings: None, ends: Ends) -> None:
+    def __init__(self, settings: object, ends: Ends) -> None:
         super().__init__(settings, ends)
         self.block = ends.blocks[0]
 
 
 class KeepsSomethingElsewhere(Maps):
-    def __init__(self, settings: None, ends: Ends) -> None:
+    def __init__(self, settings: object, ends: Ends) -> None:
         super().__init__(settings, ends)
         self.factor = [float(torch.rand(()))]
 
@@ -73,13 +89,13 @@ class MapReadsAValue(Maps):
         return super().difference(d, at) if d.abs().max() < 1e9 else d
 
 
-class DiffersTogether(Maps):
+class DiffersTogether(Maps, StackedMap):
     def differences(self, d: Tensor, at: At) -> Tensor:
-        return super().differences(d.flip(0), at)
+        return torch.stack([self.difference(each, at) for each in d.flip(0)])
 
 
 class NamesAnotherMatrix(LinearMap):
-    def __init__(self, settings: None, ends: Ends) -> None:
+    def __init__(self, settings: object, ends: Ends) -> None:
         super().__init__(LinearSettings(init="torch"), ends)
 
     def weight_matrix(self) -> tuple[str, Tensor]:
@@ -87,7 +103,7 @@ class NamesAnotherMatrix(LinearMap):
 
 
 class HasAWrongTail(LinearMap):
-    def __init__(self, settings: None, ends: Ends) -> None:
+    def __init__(self, settings: object, ends: Ends) -> None:
         super().__init__(LinearSettings(init="torch"), ends)
 
     def linear_gradient(self, v: Tensor, cotangent: Tensor, at: At) -> dict[str, Tensor]:
@@ -109,7 +125,7 @@ MAPS: dict[type, set[str]] = {
 }
 
 
-class Plain(Block):
+class Plain(SplitBlock):
     """tanh of a linear layer."""
 
     def __init__(self, size: int, last: int) -> None:
@@ -127,7 +143,7 @@ class Plain(Block):
 def network_of(block: type[Plain]) -> Any:
     """A builder of three such blocks."""
 
-    def build(settings: None, spec: DataSpec) -> Network:
+    def build(settings: object, spec: DataSpec) -> Network:
         size = spec.input_shape[0]
         blocks = {f"b{i}": block(size, size if i < 3 else spec.output_size) for i in (1, 2, 3)}
         for one in blocks.values():

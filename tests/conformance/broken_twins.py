@@ -7,16 +7,27 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from tpzoo import MaxPool, Side, Twin, TwinEnds, TwinLayer, activation
-from tpzoo.zoo.twins.activation import ActivationTwin
+from tpzoo import (
+    KeepsZero,
+    LinearTwin,
+    MaxPool,
+    Reshapes,
+    Scatters,
+    Side,
+    Twin,
+    TwinEnds,
+    TwinLayer,
+    activation,
+)
+from tpzoo.zoo.twins.activation import SameActivation
 from tpzoo.zoo.twins.conv import ConvTwin
-from tpzoo.zoo.twins.linear import LinearTwin, copy_weights
-from tpzoo.zoo.twins.pooling import Unpool
+from tpzoo.zoo.twins.linear import TransposedTwin, copy_weights
+from tpzoo.zoo.twins.pooling import AdjointUnpool
 
 Examples = list[tuple[nn.Module, tuple[int, ...]]]
 
 
-class Plain(LinearTwin):
+class Plain(TransposedTwin):
     """The twin of a linear layer."""
 
     def __init__(self, layer: nn.Linear, ends: TwinEnds) -> None:
@@ -87,7 +98,7 @@ class MirrorsACopy(Plain):
 
 class ForgetsToCopy(Plain):
     def __init__(self, layer: nn.Linear, ends: TwinEnds) -> None:
-        LinearTwin.__init__(self, layer)
+        TransposedTwin.__init__(self, layer)
 
 
 class ReadsAValue(Plain):
@@ -137,16 +148,13 @@ LINEAR: dict[Callable[..., TwinLayer], set[str]] = {
 """Of a linear layer: what each breaks, and the checks that must see it; no other may complain."""
 
 
-class SaysThatItIsLinear(ActivationTwin):
+class SaysThatItIsLinear(SameActivation, LinearTwin):
     def __init__(self, layer: nn.Tanh, ends: TwinEnds) -> None:
         super().__init__(activation("tanh"))
-        self.linear = True
 
 
-class SaysThatItReshapes(TwinLayer):
+class SaysThatItReshapes(Reshapes):
     """Turns the axes: it only moves values, but not as a reshape does."""
-
-    reshapes = True
 
     def __init__(self, layer: nn.Module, ends: TwinEnds) -> None:
         super().__init__()
@@ -155,24 +163,20 @@ class SaysThatItReshapes(TwinLayer):
         return v.transpose(-1, -2)
 
 
-class SaysThatItScatters(Unpool):
+class SaysThatItScatters(AdjointUnpool, Scatters):
     """Adds what one cell won twice."""
 
     def __init__(self, layer: MaxPool, ends: TwinEnds) -> None:
-        super().__init__(ends.shape_in, adjoint=True)
-        self.scatters = True
+        super().__init__(ends.shape_in)
 
 
-class SaysThatItKeepsZero(ActivationTwin):
+class SaysThatItKeepsZero(SameActivation, KeepsZero):
     def __init__(self, layer: nn.Sigmoid, ends: TwinEnds) -> None:
         super().__init__(activation("sigmoid"))
-        self.keeps_zero = True
 
 
-class MixesCells(TwinLayer):
+class MixesCells(KeepsZero):
     """Keeps zeros, and takes the mean of every image away."""
-
-    keeps_zero = True
 
     def __init__(self, layer: nn.Module, ends: TwinEnds) -> None:
         super().__init__()
@@ -193,10 +197,10 @@ class PadsAsPublished(ConvTwin):
 
 OTHERS: dict[Callable[..., TwinLayer], tuple[nn.Module, tuple[int, ...], set[str]]] = {
     SaysThatItIsLinear: (nn.Tanh(), (4,), {"linear_means_linear"}),
-    SaysThatItReshapes: (nn.Identity(), (2, 3, 3), {"flags_hold"}),
-    SaysThatItScatters: (MaxPool(3, 2, 1), (2, 7, 7), {"flags_hold"}),
-    SaysThatItKeepsZero: (nn.Sigmoid(), (2, 3, 3), {"flags_hold"}),
-    MixesCells: (nn.Identity(), (2, 3, 4), {"flags_hold"}),
+    SaysThatItReshapes: (nn.Identity(), (2, 3, 3), {"types_hold"}),
+    SaysThatItScatters: (MaxPool(3, 2, 1), (2, 7, 7), {"types_hold"}),
+    SaysThatItKeepsZero: (nn.Sigmoid(), (2, 3, 3), {"types_hold"}),
+    MixesCells: (nn.Identity(), (2, 3, 4), {"types_hold"}),
     PadsAsPublished: (nn.Conv2d(2, 3, 3, stride=2, padding=1), (2, 7, 7), {"twin_fits"}),
 }
 """Of other layers: the layer, the shape that it takes, and the checks that must see what is broken."""

@@ -88,7 +88,7 @@ def test_two_steps(chosen: Combination, data: Path) -> None:
     losses, moved = after_two_steps(built)
     assert torch.tensor(losses).isfinite().all()
     assert losses[0] != losses[1]
-    learns = engine.learner.trains and not engine.rule.trains_feedback
+    learns = engine.feedback_learns
     maps = {f"maps.{edge.name}" for edge in engine.feedback.edges if list(edge.map.parameters())}
     assert moved == {f"blocks.{name}" for name in engine.network.blocks} | (maps if learns else set())
 

@@ -12,7 +12,7 @@ from image_networks import BLOCKS, LDRL, VGG, build_from
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tpzoo.engine import Chain, Edge, Learner, MaxPool, Pass, angle
+from tpzoo.engine import Chain, Edge, LinearTail, LossLearner, MaxPool, Pass, angle
 from tpzoo.runner.build import Built
 
 BATCH = 6
@@ -61,7 +61,7 @@ def test_the_fast_gradient_is_that_of_the_published_loss(network: str, samples: 
     noises = engine.noises(edges, trace)
     found = engine.learner.gradients(edges, trace, engine.feedback, noises)
     for edge, noise, gradients in zip(edges, noises, found, strict=True):
-        assert edge.map.linear_tail
+        assert isinstance(edge.map, LinearTail)
         block, target, source = engine.network.blocks[edge.source], trace[edge.target], trace[edge.source]
         shape = tuple(target.out.shape[1:])
         losses = []
@@ -87,7 +87,7 @@ def test_without_a_linear_tail_the_plain_loss_is_differentiated() -> None:
     trace = engine.network.trace(example(built)[0])
     noises = engine.noises(engine.feedback.edges, trace)
     fast = engine.learner.gradients(engine.feedback.edges, trace, engine.feedback, noises)
-    plain = Learner.gradients(engine.learner, engine.feedback.edges, trace, engine.feedback, noises)
+    plain = LossLearner.gradients(engine.learner, engine.feedback.edges, trace, engine.feedback, noises)
     for a, b in zip(fast, plain, strict=True):
         assert a.keys() == b.keys()
         assert all(torch.equal(a[name], b[name]) for name in a)

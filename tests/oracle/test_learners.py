@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tests.blocks import NETWORKS, make_batch, make_network
 from tests.oracle.parts import MAPS, PATHS, assert_alike, make_feedback, use_backend
-from tpzoo import Draw, Edge, Feedback, Learner, Network, PerName, Trace
+from tpzoo import Draw, Edge, Feedback, LossLearner, Network, PerName, Trace
 from tpzoo.zoo.learners.drl import DRL
 from tpzoo.zoo.learners.plugin import DrlSettings, ReconstructionSettings
 from tpzoo.zoo.learners.reconstruction import Reconstruction
@@ -32,7 +32,7 @@ def prepared(name: str, path: str, device: str) -> tuple[Network, Feedback, Trac
     return network, make_feedback(network, path), network.trace(make_batch(network)[0])
 
 
-def noises_of(learner: Learner, feedback: Feedback, trace: Trace) -> list[tuple[Tensor, ...]]:
+def noises_of(learner: LossLearner, feedback: Feedback, trace: Trace) -> list[tuple[Tensor, ...]]:
     draw = Draw(torch.Generator(trace.output.device).manual_seed(0))
     return [learner.noise(edge, trace, draw) for edge in feedback.edges]
 
@@ -40,22 +40,22 @@ def noises_of(learner: Learner, feedback: Feedback, trace: Trace) -> list[tuple[
 @pytest.mark.parametrize("learner", LEARNERS, ids=NAMES)
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("name", NETWORKS)
-def test_all_edges_at_once_equal_the_plain_way(name: str, path: str, learner: Learner, device: str) -> None:
+def test_all_edges_at_once_equal_the_plain_way(name: str, path: str, learner: LossLearner, device: str) -> None:
     _, feedback, trace = prepared(name, path, device)
     noises = noises_of(learner, feedback, trace)
-    plain = Learner.gradients(learner, feedback.edges, trace, feedback, noises)
+    plain = LossLearner.gradients(learner, feedback.edges, trace, feedback, noises)
     for ours, theirs in zip(learner.gradients(feedback.edges, trace, feedback, noises), plain, strict=True):
         assert_alike(ours, theirs, 1e-10)
 
 
 @pytest.mark.parametrize("learner", LEARNERS, ids=NAMES)
 @pytest.mark.parametrize("path", PATHS)
-def test_some_edges_in_any_order_equal_the_plain_way(path: str, learner: Learner, device: str) -> None:
+def test_some_edges_in_any_order_equal_the_plain_way(path: str, learner: LossLearner, device: str) -> None:
     _, feedback, trace = prepared("mlp", path, device)
     pairs = list(zip(feedback.edges, noises_of(learner, feedback, trace), strict=True))
     for chosen in (pairs[:1], pairs[1:], pairs[::-1]):
         edges, noises = zip(*chosen, strict=True)
-        plain = Learner.gradients(learner, edges, trace, feedback, noises)
+        plain = LossLearner.gradients(learner, edges, trace, feedback, noises)
         for ours, theirs in zip(learner.gradients(edges, trace, feedback, noises), plain, strict=True):
             assert_alike(ours, theirs, 1e-10)
 
@@ -66,7 +66,7 @@ def push_slowly(network: Network, h: Tensor, after: str, upto: str) -> Tensor:
     return h
 
 
-def slow_loss(learner: Learner, edge: Edge, trace: Trace, feedback: Feedback, noise: Tensor) -> Tensor:
+def slow_loss(learner: LossLearner, edge: Edge, trace: Trace, feedback: Feedback, noise: Tensor) -> Tensor:
     """The papers' equations, with maps subtracted and every pass made by calling the blocks."""
     settings, network, clean = learner.settings, trace.network, trace[edge.target].out
     noisy = clean + noise
@@ -91,7 +91,7 @@ def slow_loss(learner: Learner, edge: Edge, trace: Trace, feedback: Feedback, no
 @pytest.mark.parametrize("learner", LEARNERS, ids=NAMES)
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("name", ["mlp", "pooled", "residual", "shared"])
-def test_losses_and_gradients_equal_the_equations(name: str, path: str, learner: Learner, device: str) -> None:
+def test_losses_and_gradients_equal_the_equations(name: str, path: str, learner: LossLearner, device: str) -> None:
     _, feedback, trace = prepared(name, path, device)
     noises = noises_of(learner, feedback, trace)
     found = learner.gradients(feedback.edges, trace, feedback, noises)
@@ -122,7 +122,7 @@ def test_the_bias_of_a_map_gets_no_gradient_from_drl_where_it_cancels(form: str,
 @pytest.mark.parametrize("learner", LEARNERS, ids=NAMES)
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("name", NETWORKS)
-def test_neither_weights_nor_buffers_move(name: str, path: str, learner: Learner, device: str) -> None:
+def test_neither_weights_nor_buffers_move(name: str, path: str, learner: LossLearner, device: str) -> None:
     network, feedback, trace = prepared(name, path, device)
     before = copy.deepcopy({**network.state_dict(), **feedback.state_dict()})
     noises = noises_of(learner, feedback, trace)

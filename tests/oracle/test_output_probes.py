@@ -13,7 +13,7 @@ from torch.func import jacrev
 from tests.blocks import make_batch, make_network
 from tests.oracle.parts import of_backprop, snapshot_of
 from tpzoo import Batch, Feedback, SettingError
-from tpzoo.zoo.losses.mse import MeanSquaredError
+from tpzoo.zoo.losses.mse import ClassSquaredError
 from tpzoo.zoo.outputs.gradient import Gradient
 from tpzoo.zoo.outputs.plugin import GradientSettings
 from tpzoo.zoo.probes.condition_two import ConditionTwo, feedback_jacobian
@@ -110,7 +110,7 @@ def test_output_step_of_a_regression(device: str) -> None:
     x, _ = make_batch(network, 2)
     y = torch.randn(2, 3, dtype=torch.float64, device=device)
     snapshot = of_backprop(snapshot_of(network))
-    snapshot = dataclasses.replace(snapshot, batch=Batch(x, y, MeanSquaredError(), Gradient(GradientSettings(0.1))))
+    snapshot = dataclasses.replace(snapshot, batch=Batch(x, y, ClassSquaredError(), Gradient(GradientSettings(0.1))))
     found = OutputStep(OutputStepSettings(samples=5)).measure(snapshot)
     assert len(found) == 2 * (3 * 2 + 1)  # no more samples than there are, and two of three outputs
     assert [float(found[f"{s}/label_{i}"]) for s in (0, 1) for i in (0, 1)] == y[:, :2].flatten().tolist()

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from tests.blocks import make_batch, make_network
 from tests.oracle.parts import assert_alike, make_engine, make_feedback, make_objective, weights
-from tpzoo import Batch, Context, Draw, Edge, Feedback, Learner, Noise, Rule, Snapshot, Trace, local_gradients
+from tpzoo import Batch, Context, Draw, Edge, Feedback, LossLearner, Noise, Rule, Snapshot, Trace, local_gradients
 from tpzoo.engine import Iterations, WeightStepper
 from tpzoo.zoo.rules.dtp import DTP
 
 
-class Recorder(Learner):
+class Recorder(LossLearner):
     """Writes down its calls; its gradient is 1 everywhere, so that every feedback step takes lr off each weight."""
 
     def __init__(self, when: str = "feedback") -> None:

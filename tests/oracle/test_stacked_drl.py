@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tests.blocks import Layer, make_batch, make_network
 from tests.oracle.parts import assert_alike, make_engine, make_feedback, use_backend, weights
-from tpzoo import At, Draw, Feedback, Learner, Network, PerName, Trace
+from tpzoo import At, Draw, Feedback, LossLearner, Network, PerName, Trace
 from tpzoo.engine import Engine, Iterations
 from tpzoo.zoo.learners.drl import DRL
 from tpzoo.zoo.learners.plugin import DrlSettings
@@ -37,7 +37,7 @@ def noises_of(feedback: Feedback, trace: Trace) -> list[tuple[Tensor, ...]]:
 
 def compare(network: Network, feedback: Feedback, trace: Trace, backend: str) -> None:
     noises = noises_of(feedback, trace)
-    plain = Learner.gradients(LEARNER, feedback.edges, trace, feedback, noises)
+    plain = LossLearner.gradients(LEARNER, feedback.edges, trace, feedback, noises)
     use_backend(backend, network, feedback)
     for ours, theirs in zip(LEARNER.gradients(feedback.edges, trace, feedback, noises), plain, strict=True):
         size = max(float(value.norm()) for value in theirs.values())
@@ -116,14 +116,13 @@ def test_maps_are_called_once_down_and_once_for_their_loss(hidden: int, device: 
     noises = noises_of(engine.feedback, trace)
     calls: list[int] = []
 
-    def counted(found: Callable[[Tensor, At], Tensor], rows: int | None, d: Tensor, at: At) -> Tensor:
-        calls.append(rows or len(d))
+    def counted(found: Callable[[Tensor, At], Tensor], d: Tensor, at: At) -> Tensor:
+        calls.append(len(d))  # one displacement goes the same way
         return found(d, at)
 
     for edge in engine.feedback.edges:
         g = edge.map
-        g.difference = partial(counted, g.difference, 1)  # type: ignore[method-assign]
-        g.differences = partial(counted, g.differences, None)  # type: ignore[method-assign]
+        g.differences = partial(counted, g.differences)  # type: ignore[method-assign]
     LEARNER.gradients(engine.feedback.edges, trace, engine.feedback, noises)
     assert len(calls) == 2 * hidden - 1
     assert sum(calls) == hidden * (hidden + 1) // 2

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tpzoo import Chain, MaxPool, TwinLayer, activation, layer_shapes
+from tpzoo import MaxPool, SplitChain, TwinLayer, activation, layer_shapes
 from tpzoo.assembly.maker import TwinMaker
 from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.zoo.feedback.plugin import MirrorSettings
 from tpzoo.zoo.twins.chain import ChainTwin
-from tpzoo.zoo.twins.pooling import Unpool
+from tpzoo.zoo.twins.pooling import OverwritingUnpool
 
 TWINS = TwinMaker(load_catalogue())
 SIZES = [(7, 7), (8, 8), (7, 8), (3, 10)]
@@ -89,7 +89,7 @@ def test_both_agree_where_windows_do_not_overlap(size: tuple[int, int], window: 
 def test_a_block_of_tanh_and_pool_adds_before_the_tanh(size: tuple[int, int]) -> None:
     """G(v) = tanh(P^T v), and dG/dv d = (1 - tanh^2(P^T v)) P^T d, with P the pool at the block's own pass."""
     x = gaussian(4, 3, *size, seed=1)
-    block = Chain({"activation": activation("tanh"), "pool": MaxPool(*OVERLAP)}, linear=0)
+    block = SplitChain({"activation": activation("tanh"), "pool": MaxPool(*OVERLAP)}, linear=0)
     made = block.run(x)
     v, d = gaussian(*made.out.shape, seed=2), gaussian(*made.out.shape, seed=3)
     twin = twin_of(block, (3, *size), "adjoint")
@@ -105,12 +105,12 @@ def test_a_block_of_tanh_and_pool_adds_before_the_tanh(size: tuple[int, int]) ->
 @pytest.mark.parametrize("size", SIZES)
 def test_a_block_of_tanh_and_pool_that_overwrites_is_the_published_map(size: tuple[int, int]) -> None:
     """The tanh is taken of the pooled values, before they go back: the same map, from fewer cells."""
-    block = Chain({"activation": activation("tanh"), "pool": MaxPool(*OVERLAP)}, linear=0)
+    block = SplitChain({"activation": activation("tanh"), "pool": MaxPool(*OVERLAP)}, linear=0)
     made = block.run(gaussian(4, 3, *size, seed=1))
     v, d = gaussian(*made.out.shape, seed=2), gaussian(*made.out.shape, seed=3)
     twin = twin_of(block, (3, *size), "overwrite")
     assert isinstance(twin, ChainTwin)
-    assert isinstance(list(twin.twins.values())[-1], Unpool)
+    assert isinstance(list(twin.twins.values())[-1], OverwritingUnpool)
 
     def published(value: Tensor) -> Tensor:
         places = made.aux["pool.indices"]

@@ -15,6 +15,7 @@ from tpzoo.assembly.experiment import Experiment
 from tpzoo.assembly.maker import Names, make, resolved
 from tpzoo.assembly.method import Chosen, Method, choose, nested
 from tpzoo.assembly.parts import Parts
+from tpzoo.engine.learner import LossLearner
 from tpzoo.engine.optimise import WeightStepper
 from tpzoo.errors import SettingError
 from tpzoo.plugin.catalogue import Catalogue
@@ -66,7 +67,7 @@ def build_weights(
     epochs = experiment.epochs
     stepped = optimised(forward, blocks, list(blocks), catalogue, epochs)
     # what is never trained needs no optimiser, whose schedule would warn that it was never stepped
-    learns = parts.learner.trains or parts.rule.trains_feedback
+    learns = isinstance(parts.learner, LossLearner) or parts.rule.trains_feedback
     if parts.learner.mirrors_forward_optimizer:
         return stepped, optimised(forward, edges, list(blocks), catalogue, epochs, learns)
     return stepped, optimised(backward, edges, list(edges), catalogue, epochs, learns)

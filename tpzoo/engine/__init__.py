@@ -1,11 +1,11 @@
 """The engine: blocks and networks, passes, feedback, learners, rules, random streams and the training step."""
 
 from tpzoo.engine.activations import Activation, activation
-from tpzoo.engine.block import Activity, Block, ModuleBlock, run_layer
-from tpzoo.engine.chain import Chain, MaxPool, Residual, layer_shapes
+from tpzoo.engine.block import Activity, Block, ModuleBlock, SplitBlock, run_layer
+from tpzoo.engine.chain import Chain, LayerBlock, MaxPool, Residual, SplitChain, layer_shapes
 from tpzoo.engine.context import Context
 from tpzoo.engine.data import Data, DataSpec, Split, data_folder, hold_out
-from tpzoo.engine.draw import Draw, FilledDraw, RecordingDraw, Share, Streams
+from tpzoo.engine.draw import Draw, FilledDraw, Share, Streams
 from tpzoo.engine.feedback import (
     At,
     Connect,
@@ -13,9 +13,13 @@ from tpzoo.engine.feedback import (
     Ends,
     Feedback,
     FeedbackMap,
+    LinearTail,
+    MatrixMap,
     Shared,
     SharedModules,
+    StackedMap,
     connector,
+    differences,
     source_activation,
 )
 from tpzoo.engine.images import Augment, Normalise
@@ -28,17 +32,27 @@ from tpzoo.engine.jacobians import (
     output_jacobians,
     require_row_independent,
 )
-from tpzoo.engine.learner import Learner, Noise
-from tpzoo.engine.logger import Logger, LogRecord, RunInfo
+from tpzoo.engine.learner import Learner, LossLearner, Noise, SolvingLearner
+from tpzoo.engine.logger import Logger, LogRecord, RunInfo, SilentLogger
 from tpzoo.engine.network import Network, Node, Trace
-from tpzoo.engine.objective import Batch, Loss, Output
+from tpzoo.engine.objective import Batch, ClassLoss, Loss, MinimisableLoss, Output, one_hot
 from tpzoo.engine.optimise import WeightStepper
 from tpzoo.engine.passes import BACKENDS, Pass
 from tpzoo.engine.probe import Probe, Snapshot, angle
 from tpzoo.engine.rule import DisplacementRule, Rule
 from tpzoo.engine.seeds import SeedBatch
 from tpzoo.engine.step import Engine, Iterations, StepRecord
-from tpzoo.engine.twin import Side, TwinEnds, TwinLayer, inner
+from tpzoo.engine.twin import (
+    KeepsZero,
+    LinearTwin,
+    Reshapes,
+    Scatters,
+    Side,
+    TwinEnds,
+    TwinLayer,
+    WeightedLinearTwin,
+    inner,
+)
 from tpzoo.engine.update import SingleStep, Update, local_gradients
 
 __all__ = [
@@ -50,6 +64,7 @@ __all__ = [
     "Batch",
     "Block",
     "Chain",
+    "ClassLoss",
     "Connect",
     "Context",
     "Data",
@@ -63,11 +78,18 @@ __all__ = [
     "FeedbackMap",
     "FilledDraw",
     "Iterations",
+    "KeepsZero",
+    "LayerBlock",
     "Learner",
+    "LinearTail",
+    "LinearTwin",
     "LogRecord",
     "Logger",
     "Loss",
+    "LossLearner",
+    "MatrixMap",
     "MaxPool",
+    "MinimisableLoss",
     "ModuleBlock",
     "Network",
     "Node",
@@ -76,18 +98,24 @@ __all__ = [
     "Output",
     "Pass",
     "Probe",
-    "RecordingDraw",
+    "Reshapes",
     "Residual",
     "Rule",
     "RunInfo",
+    "Scatters",
     "SeedBatch",
     "Share",
     "Shared",
     "SharedModules",
     "Side",
+    "SilentLogger",
     "SingleStep",
     "Snapshot",
+    "SolvingLearner",
     "Split",
+    "SplitBlock",
+    "SplitChain",
+    "StackedMap",
     "StepRecord",
     "Streams",
     "Trace",
@@ -95,18 +123,21 @@ __all__ = [
     "TwinLayer",
     "Update",
     "WeightStepper",
+    "WeightedLinearTwin",
     "activation",
     "angle",
     "connector",
     "damped_solve",
     "data_folder",
     "dense_parameters",
+    "differences",
     "gauss_newton_displacement",
     "hold_out",
     "initialise",
     "inner",
     "layer_shapes",
     "local_gradients",
+    "one_hot",
     "output_change",
     "output_jacobians",
     "require_row_independent",

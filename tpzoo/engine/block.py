@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import NamedTuple, cast
+from typing import NamedTuple, cast, final
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -15,7 +15,7 @@ class Activity(NamedTuple):
 
     Attributes:
         out: the output, (batch, ...).
-        pre: what the nonlinearity was applied to, if the block can say (capability ``pre_activation``).
+        pre: what the nonlinearity was applied to, (batch, ...); None for a block that does not split there.
         aux: side data that an inverse may need (pool indices, norm statistics); tensors with the batch first.
     """
 
@@ -57,11 +57,16 @@ class Block(nn.Module, abc.ABC):
         """Return only the output of :meth:`run`."""
         return self.run(x).out
 
+
+class SplitBlock(Block):
+    """A block that splits into a linear map and what follows; its activities have ``pre`` (``pre_activation``)."""
+
+    @abc.abstractmethod
     def activate(self, pre: Tensor) -> Activity:
-        """Everything after the linear map, for blocks with the capability ``pre_activation``."""
-        raise TypeError(f"{type(self).__name__} does not split into a linear map and what follows (pre_activation)")
+        """Everything after the linear map, for ``pre`` (batch, ...): an :class:`Activity` with that ``pre``."""
 
 
+@final
 class ModuleBlock(Block):
     """Any module as one block: a residual unit, a stage, ``nn.Sequential(...)``."""
 

@@ -3,57 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import cast, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tpzoo.engine.block import Activity, Block, run_layer
+from tpzoo.engine.block import Activity, Block, SplitBlock, run_layer
 
 
-class Chain(Block):
-    """Layers in order. A layer that is itself a :class:`Block` adds its side data under its own name.
+class LayerBlock(Block):
+    """Layers by name. A layer that is itself a :class:`Block` adds its side data under its own name.
 
     Args:
         layers: any modules by name. Their names become part of the parameters' names, as in ``conv1.conv.weight``.
-        linear: how many of the first layers make up the linear map; its result is the pre-activation (capability
-            ``pre_activation``). None if there is no such split.
     """
 
-    def __init__(self, layers: Mapping[str, nn.Module], linear: int | None = None) -> None:
+    def __init__(self, layers: Mapping[str, nn.Module]) -> None:
         super().__init__()
         for name, layer in layers.items():
             self.add_module(name, layer)
         self._names = tuple(layers)
-        self._linear = linear
 
     @property
     def layers(self) -> Mapping[str, nn.Module]:
         """The layers by name, in the order in which they run."""
         return {name: cast(nn.Module, self._modules[name]) for name in self._names}
 
-    def run(self, x: Tensor) -> Activity:
-        if self._linear is None:
-            out, aux = self._through(self._names, x)
-            return Activity(out, None, aux)
-        pre, first = self._through(self._names[: self._linear], x)
-        rest = self.activate(pre)
-        return Activity(rest.out, pre, {**first, **rest.aux})
-
-    def activate(self, pre: Tensor) -> Activity:
-        if self._linear is None:
-            return super().activate(pre)
-        out, aux = self._through(self._names[self._linear :], pre)
-        return Activity(out, pre, aux)
-
-    def _through(self, names: Sequence[str], x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def through(self, names: Sequence[str], x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """What the layers ``names`` make of ``x`` (batch, ...), one after the other, and their side data."""
         aux: dict[str, Tensor] = {}
         for name in names:
             x = run_layer(name, cast(nn.Module, self._modules[name]), x, aux)
         return x, aux
 
 
+@final
+class Chain(LayerBlock):
+    """Layers in order."""
+
+    def run(self, x: Tensor) -> Activity:
+        out, aux = self.through(self._names, x)
+        return Activity(out, None, aux)
+
+
+@final
+class SplitChain(LayerBlock, SplitBlock):
+    """Layers in order, of which the first ``linear`` make up the linear map: their result is the pre-activation."""
+
+    def __init__(self, layers: Mapping[str, nn.Module], linear: int) -> None:
+        super().__init__(layers)
+        self._linear = linear
+
+    def run(self, x: Tensor) -> Activity:
+        pre, first = self.through(self._names[: self._linear], x)
+        rest = self.activate(pre)
+        return Activity(rest.out, pre, {**first, **rest.aux})
+
+    def activate(self, pre: Tensor) -> Activity:
+        out, aux = self.through(self._names[self._linear :], pre)
+        return Activity(out, pre, aux)
+
+
+@final
 class MaxPool(Block):
     """Max-pooling that records which cell won, as side data ``indices`` (batch, channels, height, width)."""
 
@@ -68,7 +80,8 @@ class MaxPool(Block):
         return Activity(out, None, {"indices": indices})
 
 
-class Residual(Block):
+@final
+class Residual(SplitBlock):
     """after(main(x) + shortcut(x)). The skip lives inside the block: no credit crosses its boundary but by feedback.
 
     Args:

@@ -71,18 +71,6 @@ class FilledDraw(Draw):
             raise LookupError("more random tensors were asked for than had been drawn") from None
 
 
-class RecordingDraw(Draw):
-    """A draw that also keeps what it gave, to be handed out again by :class:`FilledDraw`."""
-
-    def __init__(self, generator: Generator, share: Share | None = None) -> None:
-        super().__init__(generator, share)
-        self.given: list[Tensor] = []
-
-    def _cut(self, shape: Sequence[int], make: Callable[[tuple[int, ...]], Tensor]) -> Tensor:
-        self.given.append(super()._cut(shape, make))
-        return self.given[-1]
-
-
 class Streams:
     """Independent generators by name, each seeded from ``seed`` and its name, so that their order of use is free."""
 

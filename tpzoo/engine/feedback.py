@@ -101,56 +101,56 @@ class Ends:
 class FeedbackMap(nn.Module, abc.ABC):
     """g: from the space of an edge's source to that of its target.
 
-    With the capability ``linear_tail``, ``forward(u, at) == linear(features(u, at), at)`` where ``features`` has no
-    parameters and ``linear`` is linear up to a bias; the attribute ``linear_tail`` is then True. With ``linear_map``,
-    ``difference(d)`` is Q d for the matrix of :meth:`weight_matrix`, and the attribute ``linear_map`` is True.
+    What a map can do beyond this is said by what else it derives from: :class:`StackedMap`, :class:`LinearTail`,
+    :class:`MatrixMap`. Concrete maps are final.
     """
-
-    linear_tail: bool = False
-    linear_map: bool = False
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        if "difference" in vars(cls) and "differences" not in vars(cls):
-            cls.differences = FeedbackMap.differences  # type: ignore[method-assign]  # what was inherited is another
 
     @abc.abstractmethod
     def forward(self, u: Tensor, at: At) -> Tensor:
         """g(u), like ``at.target.out``, for ``u`` like the source."""
 
     def difference(self, d: Tensor, at: At) -> Tensor:
-        """g(u + d) - g(u) at the source's activation u. Override it where it can be had without cancellation."""
+        """g(u + d) - g(u) at the source's activation u, like ``at.target.out``, for ``d`` like the source.
+
+        Override it where it can be had without cancellation.
+        """
         u = source_activation(at)
         moved: Tensor = self(u + d, at)
         return moved - at.memo((self, "g(u)"), lambda: self(u, at))
-
-    def differences(self, d: Tensor, at: At) -> Tensor:
-        """:meth:`difference` for several displacements of the same activation: (k, batch, ...) at both ends.
-
-        Override it where that is quicker in one call. A class that overrides only :meth:`difference` gets this one.
-        """
-        return torch.stack([self.difference(each, at) for each in d])
 
     def mirrored(self) -> dict[str, Tensor]:
         """The weights that correspond to forward weights, by the name of the parameter of the block that is inverted,
         each in the layout of that parameter; empty where nothing corresponds."""
         return {}
 
-    def weight_matrix(self) -> tuple[str, Tensor]:
-        """For a map that is one matrix (capability ``linear_map``): the name and the value of the parameter Q, (target
-        features, source features), with ``difference(d)`` = Q d on flattened samples."""
-        raise TypeError(f"{type(self).__name__} is not one matrix (capability linear_map)")
 
+class StackedMap(FeedbackMap):
+    """A map that takes several displacements of one activation in one call."""
+
+    @abc.abstractmethod
+    def differences(self, d: Tensor, at: At) -> Tensor:
+        """:meth:`difference` for ``d`` (k, batch, ...): (k, batch, ...) at the target."""
+
+    def difference(self, d: Tensor, at: At) -> Tensor:
+        return self.differences(d.unsqueeze(0), at).squeeze(0)
+
+
+class LinearTail(FeedbackMap):
+    """A map that ends linearly (capability ``linear_tail``): g(u) = linear(features(u))."""
+
+    @abc.abstractmethod
     def features(self, u: Tensor, at: At) -> Tensor:
-        """The part of g before its linear tail."""
-        raise TypeError(f"{type(self).__name__} has no linear tail (capability linear_tail)")
+        """The part of g before its linear tail, without parameters: (batch, ...) for ``u`` like the source."""
 
+    @abc.abstractmethod
     def linear(self, v: Tensor, at: At) -> Tensor:
-        """The linear tail of g, bias included."""
-        raise TypeError(f"{type(self).__name__} has no linear tail (capability linear_tail)")
+        """The linear tail, bias included: like ``at.target.out`` for ``v`` like the features."""
+
+    def forward(self, u: Tensor, at: At) -> Tensor:
+        return self.linear(self.features(u, at), at)
 
     def linear_difference(self, v: Tensor, at: At) -> Tensor:
-        """The linear tail of g without its bias: what it makes of a difference of features."""
+        """The linear tail without its bias: what it makes of a difference of features."""
         moved = self.linear(v, at)
         return moved - self.linear(torch.zeros_like(v[:1]), at)
 
@@ -158,6 +158,21 @@ class FeedbackMap(nn.Module, abc.ABC):
         """The gradient of <linear(v), cotangent> by parameter name. Default: differentiate :meth:`linear`."""
         names = [name for name, _ in self.named_parameters()]
         return FUNCTIONAL.loss_gradients(self, names, lambda: ((self.linear(v, at) * cotangent).sum(), []))[0]
+
+
+class MatrixMap(FeedbackMap):
+    """A map that is one matrix (capability ``linear_map``): ``difference(d)`` = Q d on flattened samples."""
+
+    @abc.abstractmethod
+    def weight_matrix(self) -> tuple[str, Tensor]:
+        """The name and the value of the parameter Q, (target features, source features)."""
+
+
+def differences(g: FeedbackMap, d: Tensor, at: At) -> Tensor:
+    """``g.difference`` for several displacements of the same activation: (k, batch, ...) at both ends."""
+    if isinstance(g, StackedMap):
+        return g.differences(d, at)
+    return torch.stack([g.difference(each, at) for each in d])
 
 
 def source_activation(at: At) -> Tensor:
@@ -274,7 +289,7 @@ class Feedback(nn.Module):
         for edge in self.edges:
             if going := [i for i in order if edge in paths[i]]:
                 at = self.at(edge, trace, memory=memory)
-                sent = edge.map.differences(found[at.source.name if at.source else edge.source].take(going), at)
+                sent = differences(edge.map, found[at.source.name if at.source else edge.source].take(going), at)
                 met = found[edge.target].rows + sent if edge.target in found else sent
                 found[edge.target] = _Stack(going, met)
         names = [trace.last if node == "output" else node for node in upto]

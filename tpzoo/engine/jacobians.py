@@ -33,9 +33,7 @@ def _sweep(trace: Trace, nodes: list[str]) -> dict[str, Tensor]:
     out = trace.output
     units = torch.eye(out[0].numel(), dtype=out.dtype, device=out.device)
     rows = units.view(-1, 1, *out.shape[1:]).expand(-1, *out.shape)  # (n_L, batch, ...), as vjp_batched takes them
-    found = {trace.last: rows}
-    for lower, upper in zip(nodes[-2::-1], nodes[:0:-1], strict=True):
-        found[lower] = trace[upper].vjp_batched(found[upper])
+    found = trace.pulled_back(rows, batched=True)
     return {node: found[node].transpose(0, 1) for node in nodes}
 
 

@@ -17,23 +17,19 @@ Noise = tuple[Tensor, ...]
 
 
 class Learner(nn.Module, abc.ABC):
-    """A feedback learner: a loss for each edge, with its noise drawn apart.
+    """How the maps get their weights. One that derives from this class alone leaves them as they are.
 
     Attributes:
         when: ``feedback`` (with the targets, in the order that the config says), ``after_forward`` (after the forward
             weights moved), or ``data_free`` (before the data are looked at).
-        trains: False for a learner that never changes the maps.
         mirrors_forward_optimizer: the maps use the optimiser settings of the forward weights.
         differentiates_forward: feedback-only passes need passes that can be differentiated.
-        solves: the maps are set to what :meth:`solve` finds; no optimiser steps them.
         settings: what the config says, an instance of the record's ``config``.
     """
 
     when: Literal["feedback", "after_forward", "data_free"] = "feedback"
-    trains: bool = True
     mirrors_forward_optimizer: bool = False
     differentiates_forward: bool = False
-    solves: bool = False
 
     def __init__(self, settings: Any = None) -> None:
         super().__init__()
@@ -44,6 +40,10 @@ class Learner(nn.Module, abc.ABC):
 
         Register buffers here whose shapes depend on them, such as sums over batches: checkpoints keep them.
         """
+
+
+class LossLearner(Learner):
+    """A learner with a loss for each edge, which an optimiser makes smaller; its noise is drawn apart."""
 
     def noise(self, edge: Edge, trace: Trace, draw: Draw) -> Noise:
         """Everything random that :meth:`loss` uses for one edge on one batch."""
@@ -65,18 +65,22 @@ class Learner(nn.Module, abc.ABC):
             found += feedback.gradients([edge], partial(self.loss, edge, trace, feedback, noise))
         return found
 
+
+class SolvingLearner(LossLearner):
+    """A learner that sets the maps to what :meth:`solve` finds: no optimiser steps them."""
+
+    @abc.abstractmethod
     def statistics(
         self, edges: Sequence[Edge], trace: Trace, feedback: Feedback, noises: Sequence[Noise]
     ) -> list[dict[str, Tensor]]:
-        """For a learner that ``solves``: what it needs of one batch, for each edge, as means over its rows.
+        """What is needed of one batch, for each edge, as means over its rows.
 
         Changes nothing. The engine averages over processes before it calls :meth:`solve`.
         """
-        raise TypeError(f"{type(self).__name__} says that it solves, and has no statistics")
 
+    @abc.abstractmethod
     def solve(self, edge: Edge, statistics: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """For a learner that ``solves``: new values of parameters of ``edge``'s map, by name.
+        """New values of parameters of ``edge``'s map, by name.
 
         May move the learner's own buffers. With nothing from earlier batches in them, the values minimise :meth:`loss`.
         """
-        raise TypeError(f"{type(self).__name__} says that it solves, and has no solution")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 
 @dataclass(frozen=True)
@@ -52,18 +53,19 @@ class LogRecord:
     seconds: float = 0.0
 
 
-class Logger:
-    """Where metrics go. Every method does nothing here; override what is needed.
+class Logger(abc.ABC):
+    """Where metrics go. Only :meth:`log` must be written; the other methods do nothing here.
 
     The runner hands over a record before it saves a checkpoint of the same step, and not again after resuming there.
     """
 
-    def start(self, run: RunInfo, state: Mapping[str, Any]) -> None:
+    def start(self, run: RunInfo, state: Mapping[str, Any]) -> None:  # noqa: B027 - may be left out
         """The run starts, or goes on if ``run.resumed`` is set: then forget what was logged after ``state`` was taken.
 
         ``state`` is what :meth:`state` returned when the checkpoint was saved; empty for a new run.
         """
 
+    @abc.abstractmethod
     def log(self, record: LogRecord) -> None:
         """Take a record."""
 
@@ -71,5 +73,13 @@ class Logger:
         """What a checkpoint keeps: how far the log has come, in plain numbers and strings."""
         return {}
 
-    def finish(self, summary: Mapping[str, Any]) -> None:
+    def finish(self, summary: Mapping[str, Any]) -> None:  # noqa: B027 - may be left out
         """The run ended; ``summary`` is the content of ``summary.json``, its ``status`` included."""
+
+
+@final
+class SilentLogger(Logger):
+    """Writes nothing: for a run that leaves nothing behind."""
+
+    def log(self, record: LogRecord) -> None:
+        """Forget it."""

@@ -55,6 +55,21 @@ class Trace:
         """The number of samples."""
         return self.input.shape[0]
 
+    def pulled_back(self, cotangent: Tensor, batched: bool = False) -> dict[str, Tensor]:
+        """A cotangent of the output at every node: one sweep of vector-Jacobian products from the output down.
+
+        Args:
+            cotangent: like the output (batch, ...), or with ``batched`` (k, batch, ...).
+
+        Returns:
+            By node, in the order of the sweep, like each node's output; with ``batched`` (k, batch, ...).
+        """
+        nodes, found = list(self.passes), {self.last: cotangent}
+        for lower, upper in zip(nodes[-2::-1], nodes[:0:-1], strict=True):
+            pull = self[upper].vjp_batched if batched else self[upper].vjp
+            found[lower] = pull(found[upper])
+        return found
+
     def parameter_gradients(self, cotangents: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The sum over nodes of the gradients of <out, cotangent>, by ``block.parameter``, in one call.
 

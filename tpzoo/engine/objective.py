@@ -10,6 +10,11 @@ import torch
 from torch import Tensor, nn
 
 
+def one_hot(y: Tensor, out: Tensor) -> Tensor:
+    """Class labels (batch,) as rows like ``out`` (batch, classes); unlike ``F.one_hot`` without reading the labels."""
+    return (y.unsqueeze(-1) == torch.arange(out.shape[-1], device=out.device)).to(out.dtype)
+
+
 class Loss(nn.Module, abc.ABC):
     """A loss of the output (batch, ...) against the labels of a data set.
 
@@ -24,13 +29,21 @@ class Loss(nn.Module, abc.ABC):
         """The gradient of every sample's own loss, like ``out``. Default: differentiate :meth:`per_sample`."""
         return torch.func.grad(lambda value: self.per_sample(value, y).sum())(out)
 
+
+class MinimisableLoss(Loss):
+    """A loss that knows the output with the least loss."""
+
+    @abc.abstractmethod
     def minimiser(self, out: Tensor, y: Tensor) -> Tensor:
         """The output that has the least loss, like ``out``; what output target ``argmin`` aims at."""
-        raise TypeError(f"{type(self).__name__} has no minimiser to aim at; use output target 'gradient'")
 
-    def correct(self, out: Tensor, y: Tensor) -> Tensor | None:
-        """Whether every sample is classified correctly, (batch,) of bool; None where there are no classes."""
-        return None
+
+class ClassLoss(Loss):
+    """A loss of classes."""
+
+    @abc.abstractmethod
+    def correct(self, out: Tensor, y: Tensor) -> Tensor:
+        """Whether every sample is classified correctly, (batch,) of bool."""
 
 
 class Output(nn.Module, abc.ABC):

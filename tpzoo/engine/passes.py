@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from tpzoo.engine.block import Activity, Block
+from tpzoo.engine.block import Activity, Block, SplitBlock
 
 Place = Literal["input", "pre"]
 Buffers = dict[str, Tensor]
@@ -240,9 +240,10 @@ class FunctionalGraph:
     def vjp(self, cotangent: Tensor, at: Place) -> Tensor:
         if at == "input":
             return self._vjp(cotangent)[0]
-        if self.activity.pre is None:
+        block = self.block
+        if self.activity.pre is None or not isinstance(block, SplitBlock):
             raise TypeError(NO_PRE_ACTIVATION)
-        return torch.func.vjp(lambda pre: self.block.activate(pre).out, self.activity.pre)[1](cotangent)[0]
+        return torch.func.vjp(lambda pre: block.activate(pre).out, self.activity.pre)[1](cotangent)[0]
 
     def vjp_batched(self, cotangents: Tensor, at: Place) -> Tensor:
         return torch.func.vmap(lambda cotangent: self.vjp(cotangent, at))(cotangents)

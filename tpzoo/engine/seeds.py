@@ -15,7 +15,7 @@ from torch.func import functional_call, stack_module_state
 
 from tpzoo.engine.draw import FilledDraw
 from tpzoo.engine.feedback import Edge
-from tpzoo.engine.learner import Noise
+from tpzoo.engine.learner import LossLearner, Noise, SolvingLearner
 from tpzoo.engine.network import Trace
 from tpzoo.engine.passes import FUNCTIONAL
 from tpzoo.engine.rule import DisplacementRule
@@ -59,7 +59,7 @@ class SeedBatch:
             raise CompatibilityError(f"{type(first.rule).__name__} steps in its own way", "train its seeds one by one")
         if not isinstance(first.update, SingleStep):
             raise CompatibilityError(f"{type(first.update).__name__} steps several times", "train its seeds one by one")
-        if first.learner.solves:
+        if isinstance(first.learner, SolvingLearner):
             raise CompatibilityError(f"{type(first.learner).__name__} sets the maps", "train its seeds one by one")
         if first.iterations.by_edge is not None:
             raise CompatibilityError("a seed batch trains all edges together", "give one number of iterations")
@@ -95,7 +95,7 @@ class SeedBatch:
 
     def _train_feedback(self, x: Tensor) -> None:
         engine = self._engines[0]
-        if not engine.learner.trains:
+        if not isinstance(engine.learner, LossLearner):
             return
         example = engine.network.trace(x[0], update_buffers=False, graph=False)
         for _ in range(engine.iterations.together):
@@ -137,6 +137,7 @@ def _feedback_gradients(engine: Engine, x: Tensor, *flat: Tensor) -> dict[str, T
     edges: tuple[Edge, ...] = engine.feedback.edges
     each = len(flat) // len(edges)
     noises: list[Noise] = [flat[i * each : (i + 1) * each] for i in range(len(edges))]
+    assert isinstance(engine.learner, LossLearner)
     found = engine.learner.gradients(edges, trace, engine.feedback, noises)
     pairs = zip(edges, found, strict=True)
     return {f"{edge.name}.{name}": value for edge, of_edge in pairs for name, value in of_edge.items()}

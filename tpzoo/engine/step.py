@@ -11,7 +11,7 @@ from torch import Tensor
 from tpzoo.engine.context import Context, ObserveStep, Order, Tensors
 from tpzoo.engine.draw import Share, Streams
 from tpzoo.engine.feedback import Edge, Feedback
-from tpzoo.engine.learner import Learner, Noise
+from tpzoo.engine.learner import Learner, LossLearner, Noise, SolvingLearner
 from tpzoo.engine.network import Network, Trace
 from tpzoo.engine.objective import Batch, Loss, Output
 from tpzoo.engine.optimise import WeightStepper
@@ -84,7 +84,8 @@ class Engine:
     @property
     def feedback_learns(self) -> bool:
         """Whether the learner trains the maps: it trains, the rule does not, and there are weights to train."""
-        return self.learner.trains and not self.rule.trains_feedback and bool(self.feedback_weights.trained)
+        trains = isinstance(self.learner, LossLearner) and not self.rule.trains_feedback
+        return trains and bool(self.feedback_weights.trained)
 
     def batch(self, x: Tensor, y: Tensor) -> Batch:
         """A batch with this engine's loss and output target."""
@@ -138,6 +139,8 @@ class Engine:
         return [self._drawn(edge, trace) for edge in edges]
 
     def _drawn(self, edge: Edge, trace: Trace) -> Noise:
+        if not isinstance(self.learner, LossLearner):
+            return ()
         return self.learner.noise(edge, trace, self.streams.draw(f"noise/{edge.name}", self.share))
 
     def _context(
@@ -200,20 +203,24 @@ class Engine:
 
     def _feedback_step(self, edges: Sequence[Edge], trace: Trace, noises: Sequence[Noise]) -> dict[str, Tensor]:
         """One step of the maps of ``edges``; returns the gradients, or the solutions, by ``edge.parameter``."""
-        if self.learner.solves:
-            return self._solve(edges, trace, noises)
-        gradients = _by_edge(edges, self.learner.gradients(edges, trace, self.feedback, noises))
+        learner = self.learner
+        assert isinstance(learner, LossLearner)  # or feedback_learns is False
+        if isinstance(learner, SolvingLearner):
+            return self._solve(learner, edges, trace, noises)
+        gradients = _by_edge(edges, learner.gradients(edges, trace, self.feedback, noises))
         self.feedback.moved()
         self.feedback_weights.step(gradients)
         return gradients
 
     @torch.no_grad()
-    def _solve(self, edges: Sequence[Edge], trace: Trace, noises: Sequence[Noise]) -> dict[str, Tensor]:
+    def _solve(
+        self, learner: SolvingLearner, edges: Sequence[Edge], trace: Trace, noises: Sequence[Noise]
+    ) -> dict[str, Tensor]:
         """Set the maps to what the learner finds."""
-        found = self.learner.statistics(edges, trace, self.feedback, noises)
+        found = learner.statistics(edges, trace, self.feedback, noises)
         means = self.feedback_weights.averaged(_by_edge(edges, found))
         values = [
-            self.learner.solve(edge, {name: means[f"{edge.name}.{name}"] for name in of_edge})
+            learner.solve(edge, {name: means[f"{edge.name}.{name}"] for name in of_edge})
             for edge, of_edge in zip(edges, found, strict=True)
         ]
         solutions = _by_edge(edges, values)

@@ -15,22 +15,12 @@ Side = Mapping[str, Tensor]
 
 
 class TwinLayer(nn.Module, abc.ABC):
-    """From the output space of a layer back to its input space.
+    """From the output space of a layer back to its input space. Concrete twins are final.
 
     Attributes:
-        linear: whether it is linear up to a bias. ``difference`` must then not look at ``v``: a chain of twins does not
-            carry the value further down than it is needed, and passes one of another shape.
-        reshapes: whether ``forward`` is a ``reshape``, as that of the twin of a flatten is.
-        scatters: whether it puts every value into a cell and zeros into the others, as the twin of a max-pool does.
-        keeps_zero: whether it acts on every cell alone and keeps zeros, as most activations do. It then commutes,
-            up to rounding, with a twin that scatters, and is evaluated before it, on fewer cells.
         names: what the layer calls the weights that ``mirrored`` calls otherwise; see :meth:`called`.
     """
 
-    linear: bool = False
-    reshapes: bool = False
-    scatters: bool = False
-    keeps_zero: bool = False
     names: Mapping[str, str] = MappingProxyType({})
 
     @abc.abstractmethod
@@ -42,8 +32,6 @@ class TwinLayer(nn.Module, abc.ABC):
 
     def difference(self, v: Tensor, d: Tensor, side: Side) -> Tensor:
         """forward(v + d) - forward(v). Override it where it can be had without cancellation."""
-        if self.linear:
-            v = torch.zeros_like(d)
         moved: Tensor = self(v + d, side)
         return moved - self(v, side)
 
@@ -60,9 +48,41 @@ class TwinLayer(nn.Module, abc.ABC):
         self.names = {own: name(self.names.get(own, own)) for own in self.mirrored()}
         return self
 
+
+class LinearTwin(TwinLayer):
+    """A twin that is linear up to a bias.
+
+    ``difference`` must not look at ``v``: a chain of twins does not carry the value further down than it is needed, and
+    passes one of another shape.
+    """
+
+    def difference(self, v: Tensor, d: Tensor, side: Side) -> Tensor:
+        """forward(d) - forward(0). Override it where it can be had without the subtraction."""
+        moved: Tensor = self(d, side)
+        return moved - self(torch.zeros_like(d), side)
+
+
+class WeightedLinearTwin(LinearTwin):
+    """A linear twin with weights, which says how they are differentiated."""
+
+    @abc.abstractmethod
     def gradient(self, v: Tensor, cotangent: Tensor, side: Side) -> dict[str, Tensor]:
-        """For a linear twin with weights: the gradient of <forward(v), cotangent> by parameter name."""
-        raise TypeError(f"{type(self).__name__} has no weights, or does not say how they are differentiated")
+        """The gradient of <forward(v), cotangent> by parameter name."""
+
+
+class Reshapes(TwinLayer):
+    """A twin whose ``forward`` is a ``reshape``, as that of the twin of a flatten is."""
+
+
+class Scatters(TwinLayer):
+    """A twin that puts every value into a cell and zeros into the others, as that of a max-pool does."""
+
+
+class KeepsZero(TwinLayer):
+    """A twin that acts on every cell alone and keeps zeros, as most activations do.
+
+    It commutes, up to rounding, with a twin that scatters, and is evaluated before it, on fewer cells.
+    """
 
 
 @dataclass(frozen=True)

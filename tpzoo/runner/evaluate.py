@@ -8,7 +8,7 @@ import torch
 
 from tpzoo.engine.data import Data, Split
 from tpzoo.engine.network import Network
-from tpzoo.engine.objective import Loss
+from tpzoo.engine.objective import ClassLoss, Loss
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,8 @@ class Totals:
     @torch.no_grad()
     def add(self, out: torch.Tensor, y: torch.Tensor, loss: Loss) -> None:
         """Add one batch: outputs (batch, ...) and labels (batch, ...)."""
-        correct = loss.correct(out, y)
-        self.classes = correct is not None
-        right = correct.sum() if correct is not None else out.new_zeros(())
+        self.classes = isinstance(loss, ClassLoss)
+        right = loss.correct(out, y).sum() if isinstance(loss, ClassLoss) else out.new_zeros(())
         found = torch.stack([loss.per_sample(out, y).sum().double(), right.double()])
         self.sums = found if self.sums is None else self.sums + found
         self.count += out.shape[0]

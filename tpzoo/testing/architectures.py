@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tpzoo.engine import BACKENDS, Network, Pass
+from tpzoo.engine import BACKENDS, Network, Pass, SplitBlock
 from tpzoo.plugin.records import Record
 from tpzoo.testing.applies import if_provided
 from tpzoo.testing.outcome import require
@@ -136,6 +136,9 @@ def pre_activation(record: Record, stage: Stage) -> None:
         made, block = trace[node.name], network.block_of(node)
         if made.pre is None:
             require(False, f"'{node.name}' gives no pre-activation")
+            return
+        if not isinstance(block, SplitBlock):
+            require(False, f"the block of '{node.name}' is no SplitBlock")
             return
         activity = block.activate(made.pre)
         require(alike(activity.out, made.out, 1e-12), f"activate(pre) of '{node.name}' is not the block's output")

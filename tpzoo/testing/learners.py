@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tpzoo.assembly.parts import Parts
-from tpzoo.engine import Engine, Learner, Noise, Streams, Trace, WeightStepper
+from tpzoo.engine import Engine, Feedback, LossLearner, Noise, SolvingLearner, Streams, Trace, WeightStepper
 from tpzoo.plugin.records import Record
 from tpzoo.testing.outcome import require, skip
 from tpzoo.testing.rules import normed
@@ -36,37 +36,40 @@ class Scene:
 
     path: str
     parts: Parts
+    learner: LossLearner
     trace: Trace
     noises: list[Noise]
 
     def gradients(self) -> list[dict[str, Tensor]]:
         """By the learner's own way."""
         feedback = self.parts.feedback
-        return self.parts.learner.gradients(feedback.edges, self.trace, feedback, self.noises)
+        return self.learner.gradients(feedback.edges, self.trace, feedback, self.noises)
 
 
 def scenes(record: Record, stage: Stage, dtype: torch.dtype = torch.float64) -> Iterator[Scene]:
-    """One for every path that has something to learn."""
+    """One for every path that has something to learn; none for a learner without a loss."""
     for method in stage.methods_by_path(record):
-        parts = stage.parts(method, dtype)
-        if list(parts.feedback.maps.parameters()):
-            trace = parts.network.trace(toy_batch(parts.network)[0])
-            yield Scene(method.feedback.record.name, parts, trace, noises(parts, trace, stage))
+        yield from scene_of(method.feedback.record.name, stage.parts(method, dtype), stage)
 
 
-def noises(parts: Parts, trace: Trace, stage: Stage) -> list[Noise]:
+def scene_of(path: str, parts: Parts, stage: Stage) -> Iterator[Scene]:
+    """The scene on built parts, if there is something to learn."""
+    if isinstance(parts.learner, LossLearner) and list(parts.feedback.maps.parameters()):
+        trace = parts.network.trace(toy_batch(parts.network)[0])
+        yield Scene(path, parts, parts.learner, trace, noises(parts.learner, parts.feedback, trace, stage))
+
+
+def noises(learner: LossLearner, feedback: Feedback, trace: Trace, stage: Stage) -> list[Noise]:
     """The noise of every edge, the same at every call."""
     streams = Streams(0, stage.device)
-    return [parts.learner.noise(edge, trace, streams.draw(edge.name)) for edge in parts.feedback.edges]
+    return [learner.noise(edge, trace, streams.draw(edge.name)) for edge in feedback.edges]
 
 
 def fast_equals_plain(record: Record, stage: Stage) -> None:
     """``gradients`` gives what differentiating ``loss`` edge by edge gives, to 1e-10 in float64."""
     for scene in scenes(record, stage):
-        learner, feedback, trace = scene.parts.learner, scene.parts.feedback, scene.trace
-        if not learner.trains:
-            skip("the learner never trains")
-        plain = Learner.gradients(learner, feedback.edges, trace, feedback, scene.noises)
+        learner, feedback, trace = scene.learner, scene.parts.feedback, scene.trace
+        plain = LossLearner.gradients(learner, feedback.edges, trace, feedback, scene.noises)
         _compare(scene, [edge.name for edge in feedback.edges], scene.gradients(), plain)
         for edge, noise, expected in zip(feedback.edges, scene.noises, plain, strict=True):
             alone = learner.gradients([edge], trace, feedback, [noise])
@@ -90,18 +93,18 @@ def _compare(scene: Scene, edges: list[str], found: list[dict[str, Tensor]], pla
 def solutions_minimise_the_loss(record: Record, stage: Stage) -> None:
     """Where a learner solves, the first solution has no gradient of its loss: below 1e-9 of that before, in float64."""
     for scene in scenes(record, stage):
-        learner, feedback, trace = scene.parts.learner, scene.parts.feedback, scene.trace
-        if not learner.solves:
+        learner, feedback, trace = scene.learner, scene.parts.feedback, scene.trace
+        if not isinstance(learner, SolvingLearner):
             skip("the learner does not solve: its maps are stepped")
         learner.prepare(feedback.edges)
         for edge, noise in zip(feedback.edges, scene.noises, strict=True):
-            before = Learner.gradients(learner, [edge], trace, feedback, [noise])[0]
+            before = LossLearner.gradients(learner, [edge], trace, feedback, [noise])[0]
             with torch.no_grad():
                 found = learner.solve(edge, learner.statistics([edge], trace, feedback, [noise])[0])
                 weights = dict(edge.map.named_parameters())
                 for name, value in found.items():
                     weights[name].copy_(value)
-            after = Learner.gradients(learner, [edge], trace, feedback, [noise])[0]
+            after = LossLearner.gradients(learner, [edge], trace, feedback, [noise])[0]
             size, left = (max(float(each[name].norm()) for name in found) for each in (before, after))
             require(left <= 1e-9 * size, f"the solution of '{edge.name}' has a gradient: {left:.2g} of {size:.2g}")
 
@@ -112,8 +115,8 @@ def forward_weights_untouched(record: Record, stage: Stage) -> None:
         parts, trace, streams = scene.parts, scene.trace, Streams(1, stage.device)
         with nothing_changes("the learner", parts.network, parts.feedback):
             for edge in parts.feedback.edges:
-                noise = parts.learner.noise(edge, trace, streams.draw(edge.name))
-                parts.learner.loss(edge, trace, parts.feedback, noise)
+                noise = scene.learner.noise(edge, trace, streams.draw(edge.name))
+                scene.learner.loss(edge, trace, parts.feedback, noise)
             scene.gradients()
         engine, before = stage.engine(parts), state(parts.network)
         engine.train_feedback_batch(toy_batch(parts.network)[0])
@@ -125,23 +128,21 @@ def buffers_untouched(record: Record, stage: Stage) -> None:
     """Noise passes through batch norm move no running statistic."""
     for method in stage.methods_by_path(record):
         parts = stage.parts(method, network=normed(stage))
-        trace = parts.network.trace(toy_batch(parts.network)[0])
-        if list(parts.feedback.maps.parameters()):
-            scene = Scene(method.feedback.record.name, parts, trace, noises(parts, trace, stage))
+        for scene in scene_of(method.feedback.record.name, parts, stage):
             with nothing_changes("the learner", parts.network):
                 scene.gradients()
-                parts.learner.loss(parts.feedback.edges[0], trace, parts.feedback, scene.noises[0])
+                scene.learner.loss(parts.feedback.edges[0], scene.trace, parts.feedback, scene.noises[0])
 
 
 def noise_is_all_that_is_random(record: Record, stage: Stage) -> None:
     """The same noise gives bit for bit the same loss and gradients; the same draw gives the same noise."""
     for scene in scenes(record, stage):
         parts, trace = scene.parts, scene.trace
-        again = noises(parts, trace, stage)
+        again = noises(scene.learner, parts.feedback, trace, stage)
         for edge, one, two in zip(parts.feedback.edges, scene.noises, again, strict=True):
             repeated = len(one) == len(two) and all(map(same, one, two))
             require(repeated, f"the noise of '{edge.name}' is another although the draw is the same")
-            first, second = (parts.learner.loss(edge, trace, parts.feedback, one).detach() for _ in range(2))
+            first, second = (scene.learner.loss(edge, trace, parts.feedback, one).detach() for _ in range(2))
             require(same(first, second), f"the loss of '{edge.name}' is another although the noise is the same")
         for found, repeat in zip(scene.gradients(), scene.gradients(), strict=True):
             moved = [name for name in found if not same(found[name], repeat[name])]
@@ -149,19 +150,23 @@ def noise_is_all_that_is_random(record: Record, stage: Stage) -> None:
 
 
 def trains(record: Record, stage: Stage) -> None:
-    """A learner that trains changes every map within a few steps; one that does not changes none."""
-    for scene in scenes(record, stage):
-        parts, engine = scene.parts, _silent(stage.engine(scene.parts))
+    """A learner with a loss changes every map within a few steps; one without changes none."""
+    for method in stage.methods_by_path(record):
+        parts = stage.parts(method)
+        engine = _silent(stage.engine(parts))
         before = state(parts.feedback)
         for step in range(STEPS):
             _feedback_step(engine, step)
         moved = changed(before, state(parts.feedback))
-        if not parts.learner.trains:
-            require(not moved, f"the learner says that it does not train, and {', '.join(moved)} moved")
+        if not isinstance(parts.learner, LossLearner):
+            require(not moved, f"the learner has no loss, and {', '.join(moved)} moved")
             continue
         for edge in parts.feedback.edges:
             own = any(f".maps.{edge.name}." in name for name in moved)
-            require(own or not list(edge.map.parameters()), f"'{edge.name}' on path '{scene.path}' is never trained")
+            require(
+                own or not list(edge.map.parameters()),
+                f"'{edge.name}' on path '{method.feedback.record.name}' is never trained",
+            )
 
 
 def _silent(engine: Engine) -> Engine:
@@ -183,7 +188,7 @@ def shapes_and_dtypes(record: Record, stage: Stage) -> None:
         for scene in scenes(record, stage, dtype):
             feedback = scene.parts.feedback
             for edge, noise, found in zip(feedback.edges, scene.noises, scene.gradients(), strict=True):
-                loss = scene.parts.learner.loss(edge, scene.trace, feedback, noise)
+                loss = scene.learner.loss(edge, scene.trace, feedback, noise)
                 require(loss.shape == (), f"the loss of '{edge.name}' has the shape {tuple(loss.shape)}, not ()")
                 weights = dict(edge.map.named_parameters())
                 for name, value in found.items():
@@ -208,10 +213,10 @@ def global_generator(record: Record, stage: Stage) -> None:
         found = list(scenes(record, stage))
     for scene in found:
         with global_generators_rest("the learner"):
-            noises(scene.parts, scene.trace, stage)
+            noises(scene.learner, scene.parts.feedback, scene.trace, stage)
             scene.gradients()
             edge = scene.parts.feedback.edges[0]
-            scene.parts.learner.loss(edge, scene.trace, scene.parts.feedback, scene.noises[0])
+            scene.learner.loss(edge, scene.trace, scene.parts.feedback, scene.noises[0])
 
 
 CHECKS = (

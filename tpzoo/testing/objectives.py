@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from tpzoo.engine import DataSpec, Loss, Output
+from tpzoo.engine import ClassLoss, DataSpec, Loss, MinimisableLoss, Output
 from tpzoo.plugin.records import Record
 from tpzoo.testing.outcome import require, skip
 from tpzoo.testing.stage import Stage
@@ -50,28 +50,27 @@ def minimiser(record: Record, stage: Stage) -> None:
     """``minimiser`` is like the output and classifies every sample right; in regression no output has less loss."""
     for loss, spec in losses(record, stage):
         out, y = outputs_and_labels(stage, spec)
-        try:
-            best = loss.minimiser(out, y)
-        except TypeError as reason:
-            skip(str(reason))
+        if not isinstance(loss, MinimisableLoss):
+            skip("the loss has no minimiser")
+        best = loss.minimiser(out, y)
         require(best.shape == out.shape and best.dtype == out.dtype, "the minimiser is not like the output")
-        right = loss.correct(best, y)
-        require(right is None or right.all(), "the minimiser does not classify every sample right")
+        right = not isinstance(loss, ClassLoss) or bool(loss.correct(best, y).all())
+        require(right, "the minimiser does not classify every sample right")
         if spec.task == "regression":
             less = (loss.per_sample(out, y) < loss.per_sample(best, y)).any()
             require(not less, "an output has less loss than the minimiser")
 
 
 def correct(record: Record, stage: Stage) -> None:
-    """``correct`` says for every sample whether the largest output is the label's; None without classes."""
+    """``correct`` is one bool for every sample; a loss of classes has it, and one of a regression has not."""
     for loss, spec in losses(record, stage):
         out, y = outputs_and_labels(stage, spec)
-        found = loss.correct(out, y)
-        if spec.task == "classification":
-            fits = found is not None and found.shape == (6,) and found.dtype == torch.bool
+        fits = isinstance(loss, ClassLoss) == (spec.task == "classification")
+        require(fits, f"the loss for a {spec.task} is {'a' if isinstance(loss, ClassLoss) else 'no'} ClassLoss")
+        if isinstance(loss, ClassLoss):
+            found = loss.correct(out, y)
+            fits = found.shape == (6,) and found.dtype == torch.bool
             require(fits, "correct is not one bool for every sample")
-        else:
-            require(found is None, "correct gives something where there are no classes")
 
 
 def loss_is_capturable(record: Record, stage: Stage) -> None:
@@ -83,7 +82,8 @@ def loss_is_capturable(record: Record, stage: Stage) -> None:
         def call(loss: Loss = loss, out: Tensor = out, y: Tensor = y) -> None:
             loss.per_sample(out, y)
             loss.gradient(out, y)
-            loss.correct(out, y)
+            if isinstance(loss, ClassLoss):
+                loss.correct(out, y)
 
         require_capturable("the loss", mode, call)
 
@@ -124,8 +124,10 @@ def output_is_capturable(record: Record, stage: Stage) -> None:
     require_capturable("the output target", mode, lambda: output.displacement(out, y, loss))
 
 
-def _output(record: Record, stage: Stage) -> tuple[Output, Loss]:
-    return stage.make(record), stage.make(stage.find("loss", "mse"), VECTORS)
+def _output(record: Record, stage: Stage) -> tuple[Output, MinimisableLoss]:
+    loss = stage.make(stage.find("loss", "mse"), VECTORS)
+    assert isinstance(loss, MinimisableLoss)
+    return stage.make(record), loss
 
 
 LOSSES = (gradient, minimiser, correct, loss_is_capturable)

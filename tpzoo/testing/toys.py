@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -10,14 +11,15 @@ from torch import Tensor, nn
 from tpzoo.engine import (
     Activity,
     Batch,
-    Block,
     DataSpec,
     DisplacementRule,
     Draw,
     Feedback,
     Loss,
+    MinimisableLoss,
     Network,
     Output,
+    SplitBlock,
     Trace,
 )
 from tpzoo.plugin.records import DataSet
@@ -29,7 +31,8 @@ REGRESSION = DataSpec((6,), 3, "regression")
 DATA = DataSet(name="toy", summary="numbers", build="tpzoo.testing.toys:DATA", provides=("classification", "images"))
 
 
-class NormBlock(Block):
+@final
+class NormBlock(SplitBlock):
     """A linear layer, batch norm and tanh: a block with buffers and a pre-activation."""
 
     def __init__(self, features_in: int, features_out: int) -> None:
@@ -44,7 +47,8 @@ class NormBlock(Block):
         return Activity(pre.tanh(), pre)
 
 
-class LinearBlock(Block):
+@final
+class LinearBlock(SplitBlock):
     """A linear layer."""
 
     def __init__(self, features_in: int, features_out: int) -> None:
@@ -58,7 +62,8 @@ class LinearBlock(Block):
         return Activity(pre, pre)
 
 
-class ConvBlock(Block):
+@final
+class ConvBlock(SplitBlock):
     """A convolution and tanh."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
@@ -90,7 +95,8 @@ def toy_batch(network: Network, count: int = 6, seed: int = 1, classes: int = 3)
     return x.to(device=like.device, dtype=like.dtype), y.to(like.device)
 
 
-class FlatLoss(Loss):
+@final
+class FlatLoss(MinimisableLoss):
     """A loss that no output changes."""
 
     def per_sample(self, out: Tensor, y: Tensor) -> Tensor:
@@ -103,6 +109,7 @@ class FlatLoss(Loss):
         return out
 
 
+@final
 class Still(Output):
     """An output target that wants no change."""
 
@@ -110,6 +117,7 @@ class Still(Output):
         return torch.zeros_like(out)
 
 
+@final
 class Step(Output):
     """A step down each sample's gradient."""
 
@@ -121,6 +129,7 @@ class Step(Output):
         return -self.size * loss.gradient(out, y)
 
 
+@final
 class Given(DisplacementRule):
     """A rule that gives the displacements that it was made with."""
 

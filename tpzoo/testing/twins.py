@@ -10,7 +10,18 @@ import torch
 from torch import Tensor, nn
 
 from tpzoo.assembly.maker import seeded
-from tpzoo.engine import Side, TwinLayer, inner, layer_shapes, run_layer
+from tpzoo.engine import (
+    KeepsZero,
+    LinearTwin,
+    Reshapes,
+    Scatters,
+    Side,
+    TwinLayer,
+    WeightedLinearTwin,
+    inner,
+    layer_shapes,
+    run_layer,
+)
 from tpzoo.plugin.records import Record, Twin, imported
 from tpzoo.testing.outcome import require, skip
 from tpzoo.testing.partners import settings_of
@@ -136,8 +147,8 @@ def difference_is_exact(record: Record, stage: Stage) -> None:
 
 
 def linear_means_linear(record: Record, stage: Stage) -> None:
-    """Where a twin is ``linear``, its difference is additive and homogeneous, and does not look at the value."""
-    for each in chosen(record, stage, lambda twin: twin.linear, "says that it is linear"):
+    """Where a twin is a ``LinearTwin``, its difference is additive and homogeneous, and does not look at the value."""
+    for each in chosen(record, stage, lambda twin: isinstance(twin, LinearTwin), "is a LinearTwin"):
         side, twin, a, b = each.side(), each.twin, each.value(4), each.value(5)
         displacements = (a, b, a + b, -2.5 * a)
         first, second, both, scaled = (twin.difference(each.value(), d.clone(), side) for d in displacements)
@@ -173,9 +184,10 @@ def _memory(value: Tensor) -> int:
 
 def gradient_is_autograd(record: Record, stage: Stage) -> None:
     """Where a twin is linear and has weights, ``gradient`` is that of <forward(v), cotangent>, for every weight."""
-    weighted = lambda twin: twin.linear and any(True for _ in twin.parameters())  # noqa: E731
-    for each in chosen(record, stage, weighted, "is linear and has weights"):
+    weighted = lambda twin: isinstance(twin, WeightedLinearTwin)  # noqa: E731
+    for each in chosen(record, stage, weighted, "is a WeightedLinearTwin"):
         side, twin = each.side(), each.twin
+        assert isinstance(twin, WeightedLinearTwin)
         weights = dict(twin.named_parameters())
         out = twin(each.value(), side)
         cotangent = torch.linspace(-1, 1, out.numel(), dtype=out.dtype, device=out.device).view_as(out)
@@ -201,16 +213,16 @@ def mirrored_layout(record: Record, stage: Stage) -> None:
                 require(same(value, theirs[name]), f"{each.name} '{name}' is no copy of the layer's")
 
 
-def flags_hold(record: Record, stage: Stage) -> None:
-    """What a twin says of itself by ``reshapes``, ``scatters`` and ``keeps_zero`` is so."""
-    flagged = lambda twin: twin.reshapes or twin.scatters or twin.keeps_zero  # noqa: E731
+def types_hold(record: Record, stage: Stage) -> None:
+    """What a twin says of itself by its types ``Reshapes``, ``Scatters`` and ``KeepsZero`` is so."""
+    flagged = lambda twin: isinstance(twin, Reshapes | Scatters | KeepsZero)  # noqa: E731
     for each in chosen(record, stage, flagged, "reshapes, scatters or keeps zeros"):
-        if each.twin.reshapes:
+        if isinstance(each.twin, Reshapes):
             out = each.twin(each.value(), each.side())
             require(same(out, each.value().reshape(out.shape)), f"{each.name} reshapes, and values move or change")
-        if each.twin.scatters:
+        if isinstance(each.twin, Scatters):
             _scatters(each)
-        if each.twin.keeps_zero:
+        if isinstance(each.twin, KeepsZero):
             _keeps_zero(each)
 
 
@@ -290,7 +302,7 @@ CHECKS = (
     owns_its_weights,
     gradient_is_autograd,
     mirrored_layout,
-    flags_hold,
+    types_hold,
     state_round_trip,
     calls_change_nothing,
     capturable,

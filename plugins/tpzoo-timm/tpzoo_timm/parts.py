@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from tpzoo import Side, TwinEnds, TwinLayer
+from tpzoo import LinearTwin, Side, TwinEnds, TwinLayer, WeightedLinearTwin
 from tpzoo.errors import UnknownComponentError
 
 
@@ -42,15 +43,7 @@ class TokenMean(nn.Module):
         return x.mean(dim=1)
 
 
-class LinearTwin(TwinLayer):
-    """What the twins below share: they are linear without a bias, so a difference goes through them like a value."""
-
-    linear = True
-
-    def difference(self, v: Tensor, d: Tensor, side: Side) -> Tensor:
-        return self(d, side)
-
-
+@final
 class PermuteTwin(LinearTwin):
     """The axes as they were. Values move in memory, so that it is no reshape."""
 
@@ -61,8 +54,12 @@ class PermuteTwin(LinearTwin):
     def forward(self, v: Tensor, side: Side) -> Tensor:
         return v.permute(self.order)
 
+    def difference(self, v: Tensor, d: Tensor, side: Side) -> Tensor:
+        return self(d, side)
 
-class ScaleTwin(LinearTwin):
+
+@final
+class ScaleTwin(WeightedLinearTwin):
     """A scale with weights of its own, which start as a copy of the layer's: a scale is its own adjoint."""
 
     def __init__(self, layer: Scale, ends: TwinEnds) -> None:
@@ -72,12 +69,16 @@ class ScaleTwin(LinearTwin):
     def forward(self, v: Tensor, side: Side) -> Tensor:
         return self.scale(v)
 
+    def difference(self, v: Tensor, d: Tensor, side: Side) -> Tensor:
+        return self(d, side)
+
     def gradient(self, v: Tensor, cotangent: Tensor, side: Side) -> dict[str, Tensor]:
         axis = v.dim() + self.scale.axis
         others = [i for i in range(v.dim()) if i != axis]
         return {"scale.weight": torch.sum(v * cotangent, dim=others)}
 
 
+@final
 class SpreadTokens(LinearTwin):
     """(batch, channels) -> (batch, tokens, channels): every token gets the same value, as with average pools."""
 
@@ -87,6 +88,9 @@ class SpreadTokens(LinearTwin):
 
     def forward(self, v: Tensor, side: Side) -> Tensor:
         return v.unsqueeze(1).expand(-1, self.tokens, -1)
+
+    def difference(self, v: Tensor, d: Tensor, side: Side) -> Tensor:
+        return self(d, side)
 
 
 def inverse(order: Sequence[int]) -> tuple[int, ...]:

@@ -64,20 +64,6 @@ def test_displacements_that_walk_together_arrive_as_they_would_alone(trace: Trac
         torch.testing.assert_close(arrived, feedback.displacement(trace, d, node), rtol=1e-12, atol=1e-14)
 
 
-def test_a_map_that_overrides_its_difference_alone_does_not_inherit_differences_of_another(trace: Trace) -> None:
-    class Parent(Square):
-        def differences(self, d: Tensor, at: At) -> Tensor:
-            return torch.zeros(len(d), 7, 5, dtype=d.dtype)
-
-    class Child(Parent):
-        def difference(self, d: Tensor, at: At) -> Tensor:
-            return 2 * super().difference(d, at)
-
-    edge = Edge("fc3", "fc3", "fc2", Child(3, 5))
-    d, at = torch.ones(2, 7, 3, dtype=torch.float64), Feedback([edge]).at(edge, trace)
-    assert torch.equal(edge.map.differences(d, at)[1], edge.map.difference(d[1], at))
-
-
 def test_maps_at_rest_remember_until_they_move(trace: Trace) -> None:
     edge = Edge("fc3", "fc3", "fc2", Square(3, 5))
     feedback = Feedback([edge])

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tpzoo.engine.objective import Loss
+from tpzoo.engine.objective import ClassLoss, Loss
 from tpzoo.zoo.losses.cross_entropy import CrossEntropy
-from tpzoo.zoo.losses.mse import MeanSquaredError
+from tpzoo.zoo.losses.mse import ClassSquaredError, MeanSquaredError
 from tpzoo.zoo.outputs.argmin import Argmin
 from tpzoo.zoo.outputs.gradient import Gradient
 from tpzoo.zoo.outputs.plugin import GradientSettings
@@ -20,7 +20,7 @@ VALUES = torch.linspace(0, 1, 20, dtype=torch.float64).view(5, 4)
 ONE_HOT = F.one_hot(CLASSES, 4).double()
 CASES = {
     "cross entropy": (CrossEntropy(), CLASSES, F.cross_entropy(OUT, CLASSES, reduction="none")),
-    "mse of classes": (MeanSquaredError(), CLASSES, ((OUT - ONE_HOT) ** 2).mean(1)),
+    "mse of classes": (ClassSquaredError(), CLASSES, ((OUT - ONE_HOT) ** 2).mean(1)),
     "mse of values": (MeanSquaredError(), VALUES, ((OUT - VALUES) ** 2).mean(1)),
 }
 
@@ -47,10 +47,10 @@ def test_argmin_goes_all_the_way_to_the_label() -> None:
 
 
 def test_what_counts_as_correct() -> None:
-    for loss in (CrossEntropy(), MeanSquaredError()):
-        assert loss.correct(ONE_HOT, CLASSES).all()  # type: ignore[union-attr]
-        assert not loss.correct(-ONE_HOT, CLASSES).any()  # type: ignore[union-attr]
-    assert MeanSquaredError().correct(OUT, VALUES) is None
+    for loss in (CrossEntropy(), ClassSquaredError()):
+        assert loss.correct(ONE_HOT, CLASSES).all()
+        assert not loss.correct(-ONE_HOT, CLASSES).any()
+    assert not isinstance(MeanSquaredError(), ClassLoss)
 
 
 def _gradient(loss: Loss, y: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tpzoo import Chain, MaxPool, ModuleBlock, Side, TwinLayer, layer_shapes
+from tpzoo import Chain, LinearTwin, MaxPool, ModuleBlock, Side, TwinLayer, layer_shapes
 from tpzoo.assembly.maker import TwinMaker
 from tpzoo.plugin.discovery import load_catalogue
 
@@ -16,10 +16,8 @@ def twin_of(layer: nn.Module, shape: tuple[int, ...]) -> TwinLayer:
     return TWINS(layer, shape, layer_shapes([layer], shape)[1], None)
 
 
-class Doubles(TwinLayer):
+class Doubles(LinearTwin):
     """2 v + 1, with the difference that every twin gets."""
-
-    linear = True
 
     def forward(self, v: Tensor, side: Side) -> Tensor:
         return 2 * v + 1

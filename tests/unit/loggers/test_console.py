@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from tpzoo.engine.logger import Logger, LogRecord, RunInfo
+from tpzoo.engine.logger import Logger, LogRecord, RunInfo, SilentLogger
 from tpzoo.zoo.loggers.console import ConsoleLogger, build
 from tpzoo.zoo.loggers.plugin import ConsoleSettings, tpzoo_loggers
 
@@ -50,7 +50,7 @@ def test_a_resumed_run_says_so_and_times_only_its_own_epochs() -> None:
 
 
 def test_the_base_logger_does_nothing() -> None:
-    logger = Logger()
+    logger = SilentLogger()
     logger.start(RunInfo("demo", None, "", 1, 1), {})
     logger.log(LogRecord("step", 1, 1, {}))
     logger.finish({})

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tpzoo.engine.logger import Logger, LogRecord, RunInfo
+from tpzoo.engine.logger import LogRecord, RunInfo, SilentLogger
 from tpzoo.zoo.loggers.csv import COLUMNS, CsvLogger, build
 
 
@@ -101,5 +101,5 @@ def test_a_run_without_a_folder_logs_nowhere(tmp_path: Path) -> None:
     logger = build(None, None)
     logger.start(make_run(), {})
     logger.log(record(1))
-    assert type(logger) is Logger
+    assert isinstance(logger, SilentLogger)
     assert isinstance(build(None, tmp_path), CsvLogger)

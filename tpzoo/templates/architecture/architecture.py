@@ -4,6 +4,7 @@ A skip connection lives inside its block: no gradient crosses a block's boundary
 """
 
 import math
+from typing import final
 
 from torch import Tensor, nn
 
@@ -11,6 +12,7 @@ from tpzoo import Activity, Block, DataSpec, ModuleBlock, Network
 from tpzoo.templates.architecture.plugin import MyEntrySettings
 
 
+@final
 class SkipBlock(Block):
     """One residual layer."""
 

@@ -3,18 +3,16 @@
 F is the network from the edge's target up to its source.
 """
 
+from typing import final
+
 from torch import Tensor
 
-from tpzoo import At, Draw, Edge, Feedback, Learner, Noise, Trace
-from tpzoo.templates.learner.plugin import MyEntrySettings
+from tpzoo import At, Draw, Edge, Feedback, LossLearner, Noise, Trace
 
 
-class MyEntryLearner(Learner):
+@final
+class MyEntryLearner(LossLearner):
     """One noise sample on every edge's target in each step."""
-
-    def __init__(self, settings: MyEntrySettings) -> None:
-        super().__init__()
-        self.settings = settings
 
     def noise(self, edge: Edge, trace: Trace, draw: Draw) -> Noise:
         """Everything random, drawn apart from the loss and never from torch's global generator."""

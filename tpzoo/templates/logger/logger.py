@@ -4,12 +4,13 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
-from tpzoo import Logger, LogRecord, RunInfo
+from tpzoo import Logger, LogRecord, RunInfo, SilentLogger
 from tpzoo.templates.logger.plugin import MyEntrySettings
 
 
+@final
 class MyEntryLogger(Logger):
     """Appends a line for each record."""
 
@@ -34,4 +35,4 @@ class MyEntryLogger(Logger):
 
 def build(settings: MyEntrySettings, folder: Path | None) -> Logger:
     """A logger into the run's folder; one that does nothing for a run without a folder."""
-    return MyEntryLogger(folder / settings.file) if folder is not None else Logger()
+    return MyEntryLogger(folder / settings.file) if folder is not None else SilentLogger()

@@ -1,6 +1,7 @@
 """A linear map of low rank: g(u) = A B u."""
 
 import math
+from typing import final
 
 from torch import Tensor, nn
 
@@ -8,6 +9,7 @@ from tpzoo import At, Ends, FeedbackMap
 from tpzoo.templates.map.plugin import MyEntrySettings
 
 
+@final
 class MyEntryMap(FeedbackMap):
     """B has shape (rank, source features), A (target features, rank); results take the target's shape."""
 

@@ -1,17 +1,15 @@
 """A step down the gradient g of each sample's own loss, no longer than a length: d_L = -g min(1, length / |g|)."""
 
+from typing import final
+
 from torch import Tensor
 
 from tpzoo import Loss, Output
-from tpzoo.templates.output.plugin import MyEntrySettings
 
 
+@final
 class MyEntryOutput(Output):
     """A clipped step."""
-
-    def __init__(self, settings: MyEntrySettings) -> None:
-        super().__init__()
-        self.settings = settings
 
     def displacement(self, out: Tensor, y: Tensor, loss: Loss) -> Tensor:
         """d_L, like ``out`` (batch, ...), from the gradient of every sample's own loss."""

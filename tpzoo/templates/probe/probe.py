@@ -1,5 +1,7 @@
 """|gradient| / |weights| of every block, before the optimiser."""
 
+from typing import final
+
 import torch
 from torch import Tensor
 
@@ -7,6 +9,7 @@ from tpzoo import Probe, Snapshot
 from tpzoo.templates.probe.plugin import MyEntrySettings
 
 
+@final
 class MyEntryProbe(Probe):
     """One number by block; a block that is not trained is left out."""
 

@@ -4,11 +4,14 @@ h and d are the activation and the displacement at the edge's source. What flows
 displacement; the fraction shortens the step that a block makes of it.
 """
 
+from typing import final
+
 from torch import Tensor
 
 from tpzoo import Batch, DisplacementRule, Draw, Feedback, Trace
 
 
+@final
 class MyEntryRule(DisplacementRule):
     """The update that the config chooses at ``rule.update`` turns displacements into steps of the weights."""
 

@@ -10,7 +10,7 @@ import math
 
 from torch import nn
 
-from tpzoo import Block, Chain, DataSpec, MaxPool, Network, activation, initialise, layer_shapes
+from tpzoo import Block, DataSpec, MaxPool, Network, SplitChain, activation, initialise, layer_shapes
 from tpzoo.errors import SettingError
 from tpzoo.zoo.architectures.mlp import dense_blocks
 from tpzoo.zoo.architectures.plugin import CnnSettings, ConvSettings
@@ -33,7 +33,7 @@ def build(settings: CnnSettings, spec: DataSpec) -> Network:
     return Network(blocks, spec.input_shape)
 
 
-def conv_block(layer: ConvSettings, shape: tuple[int, ...], settings: CnnSettings) -> Chain:
+def conv_block(layer: ConvSettings, shape: tuple[int, ...], settings: CnnSettings) -> SplitChain:
     """Convolution, activation, pool."""
     padding = layer.kernel // 2 if layer.padding is None else layer.padding
     conv = nn.Conv2d(shape[0], layer.channels, layer.kernel, layer.stride, padding, bias=settings.bias)
@@ -44,7 +44,7 @@ def conv_block(layer: ConvSettings, shape: tuple[int, ...], settings: CnnSetting
         layers["pool"] = MaxPool(layer.pool_kernel, stride, layer.pool_padding)
     if layer.pool == "average":
         layers["pool"] = nn.AvgPool2d(layer.pool_kernel, stride, layer.pool_padding)
-    return Chain(layers, linear=1)
+    return SplitChain(layers, linear=1)
 
 
 def _after(block: Block, shape: tuple[int, ...], name: str) -> tuple[int, ...]:

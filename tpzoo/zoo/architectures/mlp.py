@@ -7,7 +7,7 @@ import math
 
 from torch import nn
 
-from tpzoo import Block, Chain, DataSpec, Network, activation, initialise
+from tpzoo import Block, DataSpec, Network, SplitChain, activation, initialise
 from tpzoo.zoo.architectures.plugin import CnnSettings, MlpSettings
 
 
@@ -26,5 +26,5 @@ def dense_blocks(widths: list[int], settings: MlpSettings | CnnSettings, flatten
         initialise(linear, settings.init)
         first: dict[str, nn.Module] = {"flatten": nn.Flatten()} if flatten and i == 1 else {}
         nonlinearity = activation(settings.activation if i < len(widths) - 1 else "linear")
-        blocks[f"fc{i}"] = Chain({**first, "linear": linear, "activation": nonlinearity}, linear=len(first) + 1)
+        blocks[f"fc{i}"] = SplitChain({**first, "linear": linear, "activation": nonlinearity}, linear=len(first) + 1)
     return blocks

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from tpzoo import Block, Chain, DataSpec, Network, Residual, activation
+from tpzoo import Block, Chain, DataSpec, Network, Residual, SplitChain, activation
 from tpzoo.errors import SettingError
 from tpzoo.zoo.architectures.plugin import ResnetSettings
 
@@ -32,7 +32,7 @@ def build(settings: ResnetSettings, spec: DataSpec) -> Network:
             blocks.update({f"stage{i + 1}_{name}": unit for name, unit in units.items()})
         channels = width * 2**i
     head = {"pool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten(), "linear": nn.Linear(channels, spec.output_size)}
-    blocks["head"] = Chain(head, linear=3)
+    blocks["head"] = SplitChain(head, linear=3)
     return Network(blocks, spec.input_shape)
 
 

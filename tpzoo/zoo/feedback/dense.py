@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import final
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tpzoo import At, Ends, FeedbackMap, activation, initialise, source_activation
+from tpzoo import At, Ends, StackedMap, activation, initialise, source_activation
 from tpzoo.zoo.feedback.linear import inverted_weight
 from tpzoo.zoo.feedback.plugin import DenseSettings
 from tpzoo.zoo.feedback.size import matrix_shape
 
 
-class DenseMap(FeedbackMap):
+@final
+class DenseMap(StackedMap):
     """Q has shape (target features, source features); inputs are flattened, results take the target's shape."""
 
     def __init__(self, settings: DenseSettings, ends: Ends) -> None:
@@ -27,13 +30,7 @@ class DenseMap(FeedbackMap):
     def forward(self, u: Tensor, at: At) -> Tensor:
         return self.nonlinearity(self.dense(u.flatten(1))).view(-1, *at.target.out.shape[1:])
 
-    def difference(self, d: Tensor, at: At) -> Tensor:
-        return self._sent(d.unsqueeze(0), at).squeeze(0)
-
     def differences(self, d: Tensor, at: At) -> Tensor:
-        return self._sent(d, at)
-
-    def _sent(self, d: Tensor, at: At) -> Tensor:
         """s(a + Q d) - s(a), with a = Q u + b kept for the phase and Q d taken before the nonlinearity."""
         a = at.memo((self, "Qu + b"), lambda: self.dense(source_activation(at).flatten(1)))
         moved = F.linear(d.flatten(2), self.dense.weight)  # (k, batch, target features)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import final
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tpzoo import At, Ends, FeedbackMap, initialise
+from tpzoo import At, Ends, LinearTail, MatrixMap, StackedMap, initialise
 from tpzoo.zoo.feedback.plugin import LinearSettings
 from tpzoo.zoo.feedback.size import matrix_shape
 
@@ -19,11 +21,9 @@ def inverted_weight(ends: Ends, weight: Tensor) -> str | None:
     return matrices[0] if tuple(shape) == tuple(weight.T.shape) else None
 
 
-class LinearMap(FeedbackMap):
+@final
+class LinearMap(LinearTail, MatrixMap, StackedMap):
     """Q has shape (target features, source features); inputs are flattened, results take the target's shape."""
-
-    linear_tail = True
-    linear_map = True
 
     def __init__(self, settings: LinearSettings, ends: Ends) -> None:
         super().__init__()
@@ -36,9 +36,6 @@ class LinearMap(FeedbackMap):
 
     def weight_matrix(self) -> tuple[str, Tensor]:
         return "matrix.weight", self.matrix.weight
-
-    def forward(self, u: Tensor, at: At) -> Tensor:
-        return self.linear(self.features(u, at), at)
 
     def difference(self, d: Tensor, at: At) -> Tensor:
         """Q d: nothing is subtracted."""

@@ -5,25 +5,32 @@ For conv -> activation -> pool the map is unpool -> activation -> transposed con
 
 from __future__ import annotations
 
+from typing import final
+
 from torch import Tensor
 
-from tpzoo import At, Ends, FeedbackMap, TwinLayer, inner, source_activation
+from tpzoo import (
+    At,
+    Ends,
+    FeedbackMap,
+    LinearTail,
+    Reshapes,
+    TwinLayer,
+    WeightedLinearTwin,
+    inner,
+    source_activation,
+)
 from tpzoo.errors import CompatibilityError, UnknownComponentError
 from tpzoo.zoo.feedback.plugin import MirrorSettings
 from tpzoo.zoo.twins.chain import ChainTwin
 
 
-class MirrorMap(FeedbackMap):
+class Mirror(FeedbackMap):
     """The twin of one block, evaluated with the side data (pool indices) of the pass at the edge's source."""
 
-    def __init__(self, settings: MirrorSettings, ends: Ends) -> None:
+    def __init__(self, twin: TwinLayer) -> None:
         super().__init__()
-        if len(ends.blocks) != 1:
-            what = f"map 'mirror' inverts one block, and edge '{ends.name}' spans {len(ends.blocks)}"
-            raise CompatibilityError(what, "use feedback=layerwise with it, or feedback.map=linear with a direct path")
-        self.twin = twin_of_block(settings, ends)
-        self._tail = weights_at(self.twin)
-        self.linear_tail = self._tail is not None
+        self.twin = twin
 
     def forward(self, u: Tensor, at: At) -> Tensor:
         return self.twin(u, side(at))
@@ -34,32 +41,59 @@ class MirrorMap(FeedbackMap):
     def mirrored(self) -> dict[str, Tensor]:
         return self.twin.weights()
 
+
+@final
+class MirrorMap(Mirror):
+    """A mirror of any block."""
+
+
+@final
+class MirrorTailMap(Mirror, LinearTail):
+    """A mirror whose only weights are linear, with nothing but reshapes after them: the tail begins at ``tail``."""
+
+    def __init__(self, twin: ChainTwin, tail: int) -> None:
+        super().__init__(twin)
+        self._tail = tail
+
     def features(self, u: Tensor, at: At) -> Tensor:
-        for name, twin in self._part(True):
+        for name, twin in self._twins()[: self._tail]:
             u = twin(u, inner(side(at), name))
         return u
 
     def linear(self, v: Tensor, at: At) -> Tensor:
-        for name, twin in self._part(False):
+        for name, twin in self._twins()[self._tail :]:
             v = twin(v, inner(side(at), name))
         return v
 
     def linear_difference(self, v: Tensor, at: At) -> Tensor:
-        for name, twin in self._part(False):
+        for name, twin in self._twins()[self._tail :]:
             v = twin.difference(v, v, inner(side(at), name))
         return v
 
     def linear_gradient(self, v: Tensor, cotangent: Tensor, at: At) -> dict[str, Tensor]:
-        name, twin = self._part(False)[0]
-        shape = twin(v[:1], inner(side(at), name)).shape[1:] if len(self._part(False)) > 1 else cotangent.shape[1:]
+        (name, twin), *after = self._twins()[self._tail :]
+        assert isinstance(twin, WeightedLinearTwin)  # weights_at saw to it
+        shape = twin(v[:1], inner(side(at), name)).shape[1:] if after else cotangent.shape[1:]
         found = twin.gradient(v, cotangent.reshape(-1, *shape), inner(side(at), name))
         return {f"twin.twins.{name}.{key}": value for key, value in found.items()}
 
-    def _part(self, features: bool) -> list[tuple[str, TwinLayer]]:
-        if self._tail is None or not isinstance(self.twin, ChainTwin):
-            raise TypeError("this mirrored block has no linear tail (capability linear_tail)")
-        items: list[tuple[str, TwinLayer]] = list(self.twin.twins.items())  # type: ignore[arg-type]
-        return items[: self._tail] if features else items[self._tail :]
+    def _twins(self) -> list[tuple[str, TwinLayer]]:
+        assert isinstance(self.twin, ChainTwin)
+        return list(self.twin.twins.items())  # type: ignore[arg-type]
+
+
+def build(settings: MirrorSettings, ends: Ends) -> FeedbackMap:
+    """The mirror of the block that an edge inverts, with a linear tail where it has one.
+
+    Raises:
+        CompatibilityError: the edge spans several blocks, or a layer of the block has no twin.
+    """
+    if len(ends.blocks) != 1:
+        what = f"map 'mirror' inverts one block, and edge '{ends.name}' spans {len(ends.blocks)}"
+        raise CompatibilityError(what, "use feedback=layerwise with it, or feedback.map=linear with a direct path")
+    twin = twin_of_block(settings, ends)
+    tail = weights_at(twin)
+    return MirrorTailMap(twin, tail) if tail is not None and isinstance(twin, ChainTwin) else MirrorMap(twin)
 
 
 def twin_of_block(settings: MirrorSettings, ends: Ends) -> TwinLayer:
@@ -90,4 +124,5 @@ def weights_at(twin: TwinLayer) -> int | None:
     if len(weighted) != 1:
         return None
     tail, after = twins[weighted[0]], twins[weighted[0] + 1 :]
-    return weighted[0] if tail.linear and all(each.reshapes for each in after) else None
+    linear = isinstance(tail, WeightedLinearTwin) and all(isinstance(each, Reshapes) for each in after)
+    return weighted[0] if linear else None

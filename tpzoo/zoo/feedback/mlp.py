@@ -9,17 +9,19 @@ evaluation. The map to the last hidden block is a single layer: t(Q u + d), neve
 from __future__ import annotations
 
 import itertools
+from typing import final
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tpzoo import At, Ends, FeedbackMap, activation, initialise, source_activation
+from tpzoo import At, Ends, FeedbackMap, StackedMap, activation, initialise, source_activation
 from tpzoo.zoo.feedback.bypass import bypass, features, with_own_activation
 from tpzoo.zoo.feedback.plugin import MlpMapSettings
 from tpzoo.zoo.feedback.size import refuse_above
 
 
-class MlpMap(FeedbackMap):
+@final
+class MlpMap(StackedMap):
     """Inputs are flattened, results take the target's shape; ``layers.0`` is Q_1, d_1."""
 
     def __init__(self, settings: MlpMapSettings, ends: Ends) -> None:
@@ -38,13 +40,7 @@ class MlpMap(FeedbackMap):
         *_, a = self._before(u, at)
         return self.nonlinearities[-1](a).view(-1, *at.target.out.shape[1:])
 
-    def difference(self, d: Tensor, at: At) -> Tensor:
-        return self._sent(d.unsqueeze(0), at).squeeze(0)
-
     def differences(self, d: Tensor, at: At) -> Tensor:
-        return self._sent(d, at)
-
-    def _sent(self, d: Tensor, at: At) -> Tensor:
         """Layer by layer s(a + Q d) - s(a), with every a of the clean u kept for the phase; h_i cancels in Q_1 d."""
         clean = at.memo((self, "Qu + d"), lambda: self._before(source_activation(at), at))
         moved, weight = d.flatten(2), self.layers[0].weight[:, : self._n_source]  # type: ignore[index]

@@ -145,7 +145,7 @@ def tpzoo_feedback_maps() -> Iterator[MapForm]:
         name="mirror",
         summary="the twin of every layer of the block, in reverse order",
         config=MirrorSettings,
-        build="tpzoo.zoo.feedback.mirror:MirrorMap",
+        build="tpzoo.zoo.feedback.mirror:build",
         paper=ERNOULT_2022,
         requires=("one_block_edges",),
     )

@@ -10,12 +10,13 @@ evaluation. The map to the last hidden block leaves the features out: t(Q u + d)
 from __future__ import annotations
 
 import math
+from typing import final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tpzoo import At, Ends, FeedbackMap, activation, initialise, source_activation
+from tpzoo import At, Ends, FeedbackMap, StackedMap, activation, initialise, source_activation
 from tpzoo.zoo.feedback.bypass import bypass, features, with_own_activation
 from tpzoo.zoo.feedback.plugin import RandomHiddenSettings
 from tpzoo.zoo.feedback.size import refuse_above
@@ -55,7 +56,8 @@ class RandomFeatures(nn.Module):
         return at.memo((self, "Vu + c"), lambda: F.linear(source_activation(at).flatten(1), self.V, self.c))
 
 
-class RandomHiddenMap(FeedbackMap):
+@final
+class RandomHiddenMap(StackedMap):
     """Q has shape (target features, width), or (target features, width + target features) if it is recurrent."""
 
     def __init__(self, settings: RandomHiddenSettings, ends: Ends) -> None:

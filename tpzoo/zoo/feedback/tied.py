@@ -6,11 +6,14 @@ the oracle of everything else that flows down a feedback path.
 
 from __future__ import annotations
 
+from typing import final
+
 from torch import Tensor
 
 from tpzoo import At, Connect, Edge, Feedback, FeedbackMap, Network
 
 
+@final
 class TiedMap(FeedbackMap):
     """g(u) = J^T u, with J the Jacobian of the block at the clean input. It has no weights."""
 

@@ -11,21 +11,22 @@ comes from weight decay.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import final
 
 import torch
 from torch import Tensor
 
-from tpzoo import Draw, Edge, Feedback, Learner, Noise, Trace
+from tpzoo import Draw, Edge, Feedback, LossLearner, MatrixMap, Noise, Trace
 from tpzoo.zoo.learners.plugin import DrlSettings
 from tpzoo.zoo.learners.reconstruction import squared_error, squared_error_slope
 
 
-class DRL(Learner):
+@final
+class DRL(LossLearner):
     """One noise sample on every edge's target in each step."""
 
     def __init__(self, settings: DrlSettings) -> None:
-        super().__init__()
-        self.settings = settings
+        super().__init__(settings)
 
     def noise(self, edge: Edge, trace: Trace, draw: Draw) -> Noise:
         return (draw.normal(trace[edge.target].out, self.settings.sigma[edge.name]),)
@@ -45,7 +46,7 @@ class DRL(Learner):
         """
         starts = [(trace[edge.target].out + noise[0], edge.target) for edge, noise in zip(edges, noises, strict=True)]
         changes = [each.out - trace.output for each in trace.network.push_together(starts, "output")]
-        if all(edge.map.linear_map for edge in edges):
+        if all(isinstance(edge.map, MatrixMap) for edge in edges):
             return self._by_algebra(edges, trace, feedback, noises, changes)
 
         def total() -> Tensor:
@@ -76,6 +77,7 @@ class DRL(Learner):
             missing = edge.map.difference(d, feedback.at(edge, trace)) - noise[0]
             slope = squared_error_slope(missing, self.settings.reduction) / self.settings.sigma[edge.name] ** 2
             gradients = {name: torch.zeros_like(p) for name, p in edge.map.named_parameters()}
+            assert isinstance(edge.map, MatrixMap)
             gradients[edge.map.weight_matrix()[0]] = (slope * missing.flatten(1)).T @ d.flatten(1)
             found.append(gradients)
         return found

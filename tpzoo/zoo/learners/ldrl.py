@@ -12,20 +12,21 @@ losses are averaged.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import final
 
 import torch
 from torch import Tensor
 
-from tpzoo import Activity, At, Draw, Edge, Feedback, Learner, Noise, Pass, Trace, source_activation
+from tpzoo import Activity, At, Draw, Edge, Feedback, LinearTail, LossLearner, Noise, Pass, Trace, source_activation
 from tpzoo.zoo.learners.plugin import LdrlSettings
 
 
-class LDRL(Learner):
+@final
+class LDRL(LossLearner):
     """Noise comes in pairs: for every sample one tensor like the target and one like the source."""
 
     def __init__(self, settings: LdrlSettings) -> None:
-        super().__init__()
-        self.settings = settings
+        super().__init__(settings)
 
     def noise(self, edge: Edge, trace: Trace, draw: Draw) -> Noise:
         sigma, ends = self.settings.sigma[edge.name], (trace[edge.target].out, trace[edge.source].out)
@@ -49,20 +50,22 @@ class LDRL(Learner):
         """For maps with a linear tail A by exact algebra, for others by differentiating :meth:`loss`."""
         found: list[dict[str, Tensor]] = []
         for edge, noise in zip(edges, noises, strict=True):
-            if edge.map.linear_tail:
-                found.append(self._by_algebra(edge, trace, feedback, noise))
+            if isinstance(edge.map, LinearTail):
+                found.append(self._by_algebra(edge, edge.map, trace, feedback, noise))
             else:
                 found += super().gradients([edge], trace, feedback, [noise])
         return found
 
-    def _by_algebra(self, edge: Edge, trace: Trace, feedback: Feedback, noise: Noise) -> dict[str, Tensor]:
+    def _by_algebra(
+        self, edge: Edge, g: LinearTail, trace: Trace, feedback: Feedback, noise: Noise
+    ) -> dict[str, Tensor]:
         """With h the features of G, u = h(F(s + dx)) - h(y) and v = h(y + dy) - h(y):
 
         loss = mean_b [-2 <dx, A u> + |A v|^2], whose gradient is 2 / batch (<A v, dA v> - <dx, dA u>): two weight
         gradients of A, called directly. Differences come before the linear map, and the bias cancels: 4 layer passes
         instead of 8.
         """
-        at, g = feedback.at(edge, trace), edge.map
+        at = feedback.at(edge, trace)
         y = source_activation(at)
         clean = trace.memo((g, "features"), lambda: g.features(y, at))
         total: dict[str, Tensor] = {}

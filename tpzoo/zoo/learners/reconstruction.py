@@ -10,21 +10,22 @@ c is 1 / max(sigma, sigma_floor)^2, or 1 with ``scale: none``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import final
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tpzoo import At, Draw, Edge, Feedback, Learner, Noise, Pass, Trace
+from tpzoo import At, Draw, Edge, Feedback, LinearTail, LossLearner, Noise, Pass, Trace
 from tpzoo.zoo.learners.plugin import ReconstructionSettings
 
 
-class Reconstruction(Learner):
+@final
+class Reconstruction(LossLearner):
     """One noise sample on every edge's target in each step."""
 
     def __init__(self, settings: ReconstructionSettings) -> None:
-        super().__init__()
-        self.settings = settings
+        super().__init__(settings)
 
     def noise(self, edge: Edge, trace: Trace, draw: Draw) -> Noise:
         return (draw.normal(trace[edge.target].out, self.settings.sigma[edge.name]),)
@@ -42,7 +43,7 @@ class Reconstruction(Learner):
         """
         noisy = [trace[edge.target].out + noise[0] for edge, noise in zip(edges, noises, strict=True)]
         pushed = push_by_source(edges, noisy, trace)
-        if all(edge.map.linear_tail for edge in edges):
+        if all(isinstance(edge.map, LinearTail) for edge in edges):
             return self._by_algebra(edges, trace, noisy, pushed)
 
         def total() -> Tensor:
@@ -59,6 +60,7 @@ class Reconstruction(Learner):
         found = []
         for edge, h, made in zip(edges, noisy, pushed, strict=True):
             at = At(made, trace[edge.target])
+            assert isinstance(edge.map, LinearTail)
             v = edge.map.features(made.out, at)
             error = edge.map.linear(v, at) - self._aim(edge, trace, h)
             slope = self._scale(edge) * squared_error_slope(error, self.settings.reduction)

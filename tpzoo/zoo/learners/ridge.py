@@ -12,11 +12,12 @@ paper's weight decay wd is lambda = n wd / 2 for a target of n units.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from tpzoo import Draw, Edge, Feedback, Learner, Noise, Trace
+from tpzoo import Draw, Edge, Feedback, MatrixMap, Noise, SolvingLearner, Trace
 from tpzoo.zoo.learners.plugin import RidgeSettings
 
 
@@ -40,18 +41,16 @@ class Sums(nn.Module):
         self.count.mul_(decay).add_(1)
 
 
-class Ridge(Learner):
+@final
+class Ridge(SolvingLearner):
     """One noise sample on every edge's target in each batch. Maps have the capability ``linear_map``."""
 
-    solves = True
-
     def __init__(self, settings: RidgeSettings) -> None:
-        super().__init__()
-        self.settings = settings
+        super().__init__(settings)
         self.sums = nn.ModuleDict()
 
     def prepare(self, edges: Sequence[Edge]) -> None:
-        self.sums = nn.ModuleDict({edge.name: Sums(edge.map.weight_matrix()[1].detach()) for edge in edges})
+        self.sums = nn.ModuleDict({edge.name: Sums(matrix_of(edge)[1].detach()) for edge in edges})
 
     def noise(self, edge: Edge, trace: Trace, draw: Draw) -> Noise:
         return (draw.normal(trace[edge.target].out, self.settings.sigma[edge.name]),)
@@ -61,7 +60,7 @@ class Ridge(Learner):
         (arrived,) = self._arrived([edge], trace, feedback, [noise])
         missing = edge.map.difference(arrived, feedback.at(edge, trace)) - noise[0]
         error = missing.flatten(1).square().sum(1).mean() / self.settings.sigma[edge.name] ** 2
-        return error + self.settings.damping[edge.name] * edge.map.weight_matrix()[1].square().sum()
+        return error + self.settings.damping[edge.name] * matrix_of(edge)[1].square().sum()
 
     def statistics(
         self, edges: Sequence[Edge], trace: Trace, feedback: Feedback, noises: Sequence[Noise]
@@ -78,7 +77,7 @@ class Ridge(Learner):
         """Q from the sums with this batch. Solved in float64: the Gram matrix is small, and often ill-conditioned."""
         sums: Sums = self.sums[edge.name]  # type: ignore[assignment]
         sums.add(statistics, self.settings.decay)
-        name, matrix = edge.map.weight_matrix()
+        name, matrix = matrix_of(edge)
         cross, gram = (value.double() / sums.count.double() for value in (sums.cross, sums.gram))
         damped = gram + self.settings.damping[edge.name] * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
         found = torch.linalg.solve_ex(damped, cross.T)[0]  # the damped Gram matrix is symmetric
@@ -92,3 +91,14 @@ class Ridge(Learner):
         starts = [(trace[edge.target].out + noise[0], edge.target) for edge, noise in zip(edges, noises, strict=True)]
         changes = [each.out - trace.output for each in trace.network.push_together(starts, "output")]
         return feedback.arrivals(trace, changes, [edge.source for edge in edges])
+
+
+def matrix_of(edge: Edge) -> tuple[str, Tensor]:
+    """The name and the value of the matrix that an edge's map is.
+
+    Raises:
+        TypeError: it is not one matrix.
+    """
+    if not isinstance(edge.map, MatrixMap):
+        raise TypeError(f"{type(edge.map).__name__} is not one matrix (capability linear_map)")
+    return edge.map.weight_matrix()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -22,6 +22,7 @@ LABELS = {
 }
 
 
+@final
 class ConsoleLogger(Logger):
     """Writes to the terminal; where there is none, only the line of each epoch.
 

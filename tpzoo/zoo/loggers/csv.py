@@ -11,14 +11,15 @@ import io
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
-from tpzoo import Logger, LogRecord, RunInfo
+from tpzoo import Logger, LogRecord, RunInfo, SilentLogger
 
 NAME = "metrics.csv"
 COLUMNS = ("event", "epoch", "step", "name", "value", "seconds")
 
 
+@final
 class CsvLogger(Logger):
     """Appends the rows of a record in one write, so that a kill can cut at most the last record short."""
 
@@ -58,7 +59,7 @@ class CsvLogger(Logger):
 
 def build(settings: None, folder: Path | None) -> Logger:
     """A logger into the run's folder; one that does nothing for a run without a folder."""
-    return CsvLogger(folder / NAME) if folder is not None else Logger()
+    return CsvLogger(folder / NAME) if folder is not None else SilentLogger()
 
 
 def _lines(rows: Iterable[Iterable[object]]) -> bytes:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import torch
+from typing import final
+
 from torch import Tensor
 from torch.nn import functional as F
 
-from tpzoo import DataSpec, Loss
+from tpzoo import ClassLoss, DataSpec, Loss, MinimisableLoss, one_hot
 from tpzoo.errors import CompatibilityError
 
 
-def one_hot(y: Tensor, out: Tensor) -> Tensor:
-    """Class labels (batch,) as rows like ``out`` (batch, classes); unlike ``F.one_hot`` without reading the labels."""
-    return (y.unsqueeze(-1) == torch.arange(out.shape[-1], device=out.device)).to(out.dtype)
-
-
-class CrossEntropy(Loss):
+@final
+class CrossEntropy(MinimisableLoss, ClassLoss):
     """-log softmax(out)[y] for labels y of integers."""
 
     def per_sample(self, out: Tensor, y: Tensor) -> Tensor:
@@ -33,7 +30,7 @@ class CrossEntropy(Loss):
         return out.argmax(-1) == y
 
 
-def build(settings: None, spec: DataSpec) -> Loss:
+def build(settings: object, spec: DataSpec) -> Loss:
     """The loss.
 
     Raises:

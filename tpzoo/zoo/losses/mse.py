@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
+import abc
+from typing import final
+
 from torch import Tensor
 
-from tpzoo import DataSpec, Loss
-from tpzoo.zoo.losses.cross_entropy import one_hot
+from tpzoo import ClassLoss, DataSpec, Loss, MinimisableLoss, one_hot
 
 
-class MeanSquaredError(Loss):
-    """1/n sum_i (out_i - y_i)^2; class labels (integers) become one-hot vectors."""
+class SquaredError(MinimisableLoss):
+    """1/n sum_i (out_i - t_i)^2, where t is what the labels stand for: the minimiser."""
+
+    @abc.abstractmethod
+    def minimiser(self, out: Tensor, y: Tensor) -> Tensor: ...
 
     def per_sample(self, out: Tensor, y: Tensor) -> Tensor:
         return (out - self.minimiser(out, y)).flatten(1).square().mean(1)
 
     def gradient(self, out: Tensor, y: Tensor) -> Tensor:
-        """2 (out - y) / n."""
+        """2 (out - t) / n."""
         return 2 * (out - self.minimiser(out, y)) / out[0].numel()
 
+
+@final
+class MeanSquaredError(SquaredError):
+    """For a regression: t = y."""
+
     def minimiser(self, out: Tensor, y: Tensor) -> Tensor:
-        return y.view_as(out).to(out.dtype) if y.is_floating_point() else one_hot(y, out)
-
-    def correct(self, out: Tensor, y: Tensor) -> Tensor | None:
-        return None if y.is_floating_point() else out.argmax(-1) == y
+        return y.view_as(out).to(out.dtype)
 
 
-def build(settings: None, spec: DataSpec) -> Loss:
-    """The loss, for any task."""
-    return MeanSquaredError()
+@final
+class ClassSquaredError(SquaredError, ClassLoss):
+    """For classes: t is the one-hot vector of the label y."""
+
+    def minimiser(self, out: Tensor, y: Tensor) -> Tensor:
+        return one_hot(y, out)
+
+    def correct(self, out: Tensor, y: Tensor) -> Tensor:
+        return out.argmax(-1) == y
+
+
+def build(settings: object, spec: DataSpec) -> Loss:
+    """The loss for the data's task."""
+    return ClassSquaredError() if spec.task == "classification" else MeanSquaredError()

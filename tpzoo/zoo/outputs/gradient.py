@@ -7,18 +7,19 @@ this process holds of the batch.
 
 from __future__ import annotations
 
+from typing import final
+
 from torch import Tensor
 
 from tpzoo import Loss, Output
 from tpzoo.zoo.outputs.plugin import GradientSettings
 
 
+@final
 class Gradient(Output):
     """A fixed step size."""
 
-    def __init__(self, settings: GradientSettings) -> None:
-        super().__init__()
-        self.settings = settings
+    settings: GradientSettings
 
     def displacement(self, out: Tensor, y: Tensor, loss: Loss) -> Tensor:
         rows = out.shape[0] if self.settings.reduction == "mean" else 1

@@ -7,6 +7,7 @@ Meulemans et al. 2020: the mean over samples of angle(h_l - t_l, dloss/dh_l), an
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import final
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from tpzoo.zoo.probes.gnt_angle import gnt_displacements
 from tpzoo.zoo.probes.plugin import ActivationAngleSettings
 
 
+@final
 class ActivationAngle(Probe):
     """Degrees by hidden node that the rule displaces: ``fc1/bp`` and ``fc1/gn``.
 
@@ -45,11 +47,7 @@ class ActivationAngle(Probe):
 
 def _backpropagated(snapshot: Snapshot, trace: Trace) -> dict[str, Tensor]:
     """-dloss/dh of every sample's own loss, by node."""
-    nodes = list(trace.passes)
-    found = {trace.last: -snapshot.batch.error(trace.output)}
-    for lower, upper in zip(nodes[-2::-1], nodes[:0:-1], strict=True):
-        found[lower] = trace[upper].vjp(found[upper])
-    return found
+    return trace.pulled_back(-snapshot.batch.error(trace.output))
 
 
 def _displacements(snapshot: Snapshot, downhill: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

@@ -7,6 +7,7 @@ vector, biases as another.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import final
 
 from torch import Tensor
 
@@ -15,6 +16,7 @@ from tpzoo.zoo.probes.plugin import AngleSettings
 from tpzoo.zoo.probes.updates import vectors_by_block
 
 
+@final
 class BackpropAngle(Probe):
     """Degrees by block; a block that is not trained is left out."""
 

@@ -13,6 +13,8 @@ are.
 
 from __future__ import annotations
 
+from typing import final
+
 import torch
 from torch import Tensor
 
@@ -20,6 +22,7 @@ from tpzoo import Feedback, Probe, SettingError, Snapshot, Trace, output_jacobia
 from tpzoo.zoo.probes.plugin import ConditionTwoSettings
 
 
+@final
 class ConditionTwo(Probe):
     """``ratio``, between 0 and 1. NaN if the feedback of some sample is zero.
 

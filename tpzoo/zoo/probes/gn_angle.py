@@ -8,6 +8,8 @@ its Cholesky factor otherwise.
 
 from __future__ import annotations
 
+from typing import final
+
 from torch import Tensor
 
 from tpzoo import Probe, Snapshot, angle, damped_solve
@@ -16,6 +18,7 @@ from tpzoo.zoo.probes.plugin import GaussNewtonAngleSettings
 from tpzoo.zoo.probes.updates import flat, names_by_block
 
 
+@final
 class GaussNewtonAngle(Probe):
     """Degrees by block; a block that is not trained is left out. NaN where the update or the step is zero.
 

@@ -8,6 +8,7 @@ together as one vector, biases as another. At the output J = I: it is no hidden 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import final
 
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from tpzoo.zoo.probes.bp_angle import angles_by_block
 from tpzoo.zoo.probes.plugin import GntAngleSettings
 
 
+@final
 class GntAngle(Probe):
     """Degrees by hidden block; a block that is not trained is left out. NaN where one of the updates is zero.
 

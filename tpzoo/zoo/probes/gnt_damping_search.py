@@ -7,6 +7,8 @@ are recorded; the choice is left to whoever draws the figure.
 
 from __future__ import annotations
 
+from typing import final
+
 from torch import Tensor
 
 from tpzoo import PerName, Probe, Snapshot
@@ -15,6 +17,7 @@ from tpzoo.zoo.probes.gnt_angle import gnt_displacements, gnt_updates
 from tpzoo.zoo.probes.plugin import DampingSearchSettings
 
 
+@final
 class GntDampingSearch(Probe):
     """Degrees by hidden block and damping, ``fc1/0.1``."""
 

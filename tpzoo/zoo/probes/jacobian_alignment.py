@@ -7,6 +7,8 @@ Jacobian is ever formed. F is everything from the edge's target to its source.
 
 from __future__ import annotations
 
+from typing import final
+
 import torch
 from torch import Tensor
 
@@ -14,6 +16,7 @@ from tpzoo import Edge, Probe, Snapshot, Trace
 from tpzoo.zoo.probes.plugin import JacobianSettings
 
 
+@final
 class JacobianAlignment(Probe):
     """``edge/angle`` in degrees and ``edge/ratio``, |J_G| / |J_F|."""
 

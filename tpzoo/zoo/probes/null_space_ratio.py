@@ -11,6 +11,7 @@ run's precision; in float64 those below sqrt(n eps), because J J^T squares them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import final
 
 from torch import Tensor
 
@@ -20,6 +21,7 @@ from tpzoo.zoo.probes.plugin import NullSpaceSettings
 from tpzoo.zoo.probes.updates import flat, names_by_block
 
 
+@final
 class NullSpaceRatio(Probe):
     """The ratio by block, of its weights without its biases, in float64. NaN if the update is zero.
 

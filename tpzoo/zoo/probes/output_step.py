@@ -8,15 +8,17 @@ it the angle between the change and that way, over all components of the output:
 
 from __future__ import annotations
 
-import torch
+from typing import final
+
 from torch import Tensor
 
-from tpzoo import Probe, Snapshot, angle, output_change
+from tpzoo import Probe, Snapshot, angle, one_hot, output_change
 from tpzoo.zoo.probes.plugin import OutputStepSettings
 
 COMPONENTS = 2
 
 
+@final
 class OutputStep(Probe):
     """``0/output_0``, ``0/output_1``, ``0/label_0``, ``0/label_1``, ``0/change_0``, ``0/change_1``: sample, component.
 
@@ -47,4 +49,4 @@ def _label(y: Tensor, out: Tensor) -> Tensor:
     """Labels (batch, n_L): values as they are, classes as one-hot rows."""
     if y.is_floating_point():
         return y.reshape(out.shape)
-    return (y.unsqueeze(-1) == torch.arange(out.shape[1], device=y.device)).double()
+    return one_hot(y, out.double())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import final
+
 import torch
 from torch import Tensor
 
-from tpzoo import Probe, ProbeSettings, Snapshot
+from tpzoo import LossLearner, Probe, ProbeSettings, Snapshot
 
 
+@final
 class ReconstructionLoss(Probe):
     """The learner's own loss by edge, on noise that training does not see."""
 
@@ -16,7 +19,7 @@ class ReconstructionLoss(Probe):
 
     @torch.no_grad()
     def measure(self, snapshot: Snapshot) -> dict[str, Tensor]:
-        if not snapshot.learner.trains:
+        if not isinstance(snapshot.learner, LossLearner):
             return {}
         trace = snapshot.clean_trace()
         found = {}

@@ -6,11 +6,14 @@ Jacobians: see ``jacobian_alignment`` for those.
 
 from __future__ import annotations
 
+from typing import final
+
 from torch import Tensor
 
 from tpzoo import Probe, ProbeSettings, Snapshot, angle
 
 
+@final
 class WeightAlignment(Probe):
     """``edge/angle`` and ``edge/distance``; for blocks of several layers ``edge.layer/angle`` of each."""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import final
+
 from tpzoo import Context, Rule
 
 
+@final
 class BP(Rule):
     """The gradient of the mean loss. A feedback path, if the config has one, is trained beside it."""
 

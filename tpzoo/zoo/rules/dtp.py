@@ -8,11 +8,14 @@ every target, that of the last hidden block included.
 
 from __future__ import annotations
 
+from typing import final
+
 from torch import Tensor
 
 from tpzoo import Batch, DisplacementRule, Draw, Feedback, Trace
 
 
+@final
 class DTP(DisplacementRule):
     """Displacements flow down the edges; where several meet they add."""
 

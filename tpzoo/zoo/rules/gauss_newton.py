@@ -11,12 +11,15 @@ damping above 0.
 
 from __future__ import annotations
 
+from typing import final
+
 from torch import Tensor
 
 from tpzoo import Batch, DisplacementRule, Draw, Feedback, Trace, gauss_newton_displacement, output_jacobians
 from tpzoo.zoo.rules.plugin import GaussNewtonSettings
 
 
+@final
 class GaussNewton(DisplacementRule):
     """All Jacobians come from one downward sweep; memory is n_L times that of the activations.
 

@@ -7,11 +7,14 @@ The first bracket is the difference that DTP sends; the second is the reconstruc
 
 from __future__ import annotations
 
+from typing import final
+
 from torch import Tensor
 
 from tpzoo import Batch, DisplacementRule, Draw, Feedback, Trace, source_activation
 
 
+@final
 class TP(DisplacementRule):
     """Every edge sends its difference and its reconstruction error; where several edges meet, both add."""
 

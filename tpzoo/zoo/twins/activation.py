@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+from typing import final
 
 from torch import Tensor, nn
 
-from tpzoo import Activation, Side, TwinEnds, TwinLayer, activation
+from tpzoo import Activation, KeepsZero, LinearTwin, Reshapes, Side, TwinEnds, TwinLayer, activation
 
 TORCH_NAMES: dict[type[nn.Module], str] = {
     nn.Identity: "linear",
@@ -16,14 +17,12 @@ TORCH_NAMES: dict[type[nn.Module], str] = {
 }
 
 
-class ActivationTwin(TwinLayer):
-    """Any shape to the same shape."""
+class SameActivation(TwinLayer):
+    """Any shape to the same shape, by one of tpzoo's activations."""
 
     def __init__(self, nonlinearity: Activation) -> None:
         super().__init__()
         self.nonlinearity = nonlinearity
-        self.keeps_zero = nonlinearity.keeps_zero
-        self.linear = self.reshapes = isinstance(nonlinearity, type(activation("linear")))
 
     def forward(self, v: Tensor, side: Side) -> Tensor:
         return self.nonlinearity(v)
@@ -32,6 +31,22 @@ class ActivationTwin(TwinLayer):
         return self.nonlinearity.difference(v, d)
 
 
+@final
+class ActivationTwin(SameActivation):
+    """The twin of an activation with f(0) other than 0."""
+
+
+@final
+class ZeroKeepingTwin(SameActivation, KeepsZero):
+    """The twin of an activation with f(0) = 0."""
+
+
+@final
+class IdentityTwin(SameActivation, LinearTwin, Reshapes, KeepsZero):
+    """The twin of the identity."""
+
+
+@final
 class ModuleTwin(TwinLayer):
     """An activation of another library: no cancellation-free difference is known, so it subtracts."""
 
@@ -54,9 +69,16 @@ def out_of_place(module: nn.Module) -> nn.Module:
 def build(layer: nn.Module, ends: TwinEnds) -> TwinLayer:
     """The twin of one of tpzoo's activations, or of torch's that are among them."""
     if isinstance(layer, Activation):
-        return ActivationTwin(layer)
+        return twin_of(layer)
     if isinstance(layer, nn.ELU) and layer.alpha == 1:
-        return ActivationTwin(activation("elu"))
+        return twin_of(activation("elu"))
     if type(layer) in TORCH_NAMES:
-        return ActivationTwin(activation(TORCH_NAMES[type(layer)]))
+        return twin_of(activation(TORCH_NAMES[type(layer)]))
     return ModuleTwin(layer)
+
+
+def twin_of(nonlinearity: Activation) -> TwinLayer:
+    """The twin of one of tpzoo's activations, whose type says what it keeps."""
+    if isinstance(nonlinearity, type(activation("linear"))):
+        return IdentityTwin(nonlinearity)
+    return ZeroKeepingTwin(nonlinearity) if nonlinearity.keeps_zero else ActivationTwin(nonlinearity)

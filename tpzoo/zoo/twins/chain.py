@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import final
 
 from torch import Tensor, nn
 
-from tpzoo import Chain, ModuleBlock, Residual, Side, TwinEnds, TwinLayer, inner, layer_shapes
+from tpzoo import (
+    KeepsZero,
+    LayerBlock,
+    LinearTwin,
+    ModuleBlock,
+    Residual,
+    Scatters,
+    Side,
+    TwinEnds,
+    TwinLayer,
+    inner,
+    layer_shapes,
+)
 
 
+@final
 class ChainTwin(TwinLayer):
     """The layers' twins in reverse order. Carries value and displacement down: linear twins see only the latter."""
 
@@ -24,7 +38,7 @@ class ChainTwin(TwinLayer):
     def difference(self, v: Tensor, d: Tensor, side: Side) -> Tensor:
         items = list(self.twins.items())
         # The value is needed only down to the last twin that is not linear.
-        needed = max((i for i, (_, twin) in enumerate(items) if not twin.linear), default=-1)
+        needed = max((i for i, (_, twin) in enumerate(items) if not isinstance(twin, LinearTwin)), default=-1)
         for i, (name, twin) in enumerate(items):
             d = twin.difference(v, d, inner(side, name))  # type: ignore[operator]
             v = twin(v, inner(side, name)) if i < needed else v
@@ -34,6 +48,7 @@ class ChainTwin(TwinLayer):
         return prefixed(self.twins.items())
 
 
+@final
 class ResidualTwin(TwinLayer):
     """v -> act(v), then main branch and shortcut, both inverted, added; no activation at the end (as published)."""
 
@@ -64,15 +79,15 @@ def commuted(items: list[tuple[str, TwinLayer]]) -> list[tuple[str, TwinLayer]]:
     """Activations that keep zeros before the twins that scatter: the same values from a fraction of the work."""
     items = list(items)
     for i in range(len(items) - 1):
-        if items[i][1].scatters and items[i + 1][1].keeps_zero:
+        if isinstance(items[i][1], Scatters) and isinstance(items[i + 1][1], KeepsZero):
             items[i], items[i + 1] = items[i + 1], items[i]
     return items
 
 
-def chain(layer: Chain | nn.Sequential, ends: TwinEnds) -> TwinLayer:
+def chain(layer: LayerBlock | nn.Sequential, ends: TwinEnds) -> TwinLayer:
     """The twin of layers in a row."""
     # A module may stand in several places of a row: ``named_children`` would list it once.
-    layers = layer.layers if isinstance(layer, Chain) else dict(layer._modules)
+    layers = layer.layers if isinstance(layer, LayerBlock) else dict(layer._modules)
     shapes = layer_shapes(list(layers.values()), ends.shape_in)
     triples = zip(layers.items(), shapes[:-1], shapes[1:], strict=True)
     return ChainTwin({name: ends.make(each, before, after) for (name, each), before, after in triples})

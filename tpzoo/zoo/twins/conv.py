@@ -5,18 +5,19 @@ The output padding follows from the sizes on both sides. The published rule ``st
 
 from __future__ import annotations
 
+from typing import final
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.grad import conv2d_weight
 
-from tpzoo import Side, TwinEnds, TwinLayer
+from tpzoo import Side, TwinEnds, TwinLayer, WeightedLinearTwin
 from tpzoo.zoo.twins.linear import copy_weights
 
 
-class ConvTwin(TwinLayer):
+@final
+class ConvTwin(WeightedLinearTwin):
     """(batch, out channels, h, w) -> (batch, in channels, H, W)."""
-
-    linear = True
 
     def __init__(self, layer: nn.Conv2d, ends: TwinEnds) -> None:
         super().__init__()

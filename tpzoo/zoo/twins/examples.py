@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from torch import nn
 
-from tpzoo import Chain, MaxPool, ModuleBlock, Residual, activation
+from tpzoo import Chain, MaxPool, ModuleBlock, Residual, SplitChain, activation
 
 Examples = list[tuple[nn.Module, tuple[int, ...]]]
 NAMES = ("linear", "tanh", "sigmoid", "elu", "relu", "leaky_relu")
@@ -70,10 +70,10 @@ def chains() -> Examples:
     """A block of a convolutional network, a dense one after images, and a dense one."""
     conv, pool = nn.Conv2d(3, 4, 3, padding=1), MaxPool(3, 2, 1)
     return [
-        (Chain({"conv": conv, "activation": activation("elu"), "pool": pool}, linear=1), (3, 7, 7)),
+        (SplitChain({"conv": conv, "activation": activation("elu"), "pool": pool}, linear=1), (3, 7, 7)),
         (Chain({"conv": nn.Conv2d(3, 4, 3), "norm": nn.BatchNorm2d(4), "act": nn.SiLU()}), (3, 6, 6)),
         (Chain({"pool": MaxPool(2), "flatten": nn.Flatten(), "linear": nn.Linear(8, 3)}), (2, 5, 5)),
-        (Chain({"linear": nn.Linear(6, 4), "activation": activation("tanh")}, linear=1), (6,)),
+        (SplitChain({"linear": nn.Linear(6, 4), "activation": activation("tanh")}, linear=1), (6,)),
     ]
 
 
@@ -109,7 +109,7 @@ EXAMPLES: Mapping[str, Callable[[], Examples]] = {
     "AvgPool2d": average_pools,
     "AdaptiveAvgPool2d": adaptive_pools,
     "Sequential": sequences,
-    "Chain": chains,
+    "LayerBlock": chains,
     "Residual": residuals,
     "ModuleBlock": modules,
     "MaxPool": max_pools,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from typing import final
+
 from torch import Tensor, nn
 
-from tpzoo import Side, TwinEnds, TwinLayer
+from tpzoo import LinearTwin, Reshapes, Side, TwinEnds, TwinLayer
 
 
-class Unflatten(TwinLayer):
+@final
+class Unflatten(LinearTwin, Reshapes):
     """(batch, features) -> (batch, *shape)."""
-
-    linear = True
-    reshapes = True
 
     def __init__(self, shape_in: tuple[int, ...]) -> None:
         super().__init__()

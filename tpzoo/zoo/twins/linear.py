@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from typing import final
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tpzoo import Side, TwinEnds, TwinLayer
+from tpzoo import Side, TwinEnds, TwinLayer, WeightedLinearTwin
 
 
-class LinearTwin(TwinLayer):
+@final
+class TransposedTwin(WeightedLinearTwin):
     """(batch, ..., out features) -> (batch, ..., in features)."""
-
-    linear = True
 
     def __init__(self, layer: nn.Linear) -> None:
         super().__init__()
@@ -35,7 +36,7 @@ class LinearTwin(TwinLayer):
 
 def build(layer: nn.Linear, ends: TwinEnds) -> TwinLayer:
     """A fresh twin with torch's own initialisation, or with the layer's transposed weights (``init: symmetric``)."""
-    twin = LinearTwin(layer)
+    twin = TransposedTwin(layer)
     if getattr(ends.options, "init", "torch") == "symmetric":
         copy_weights(twin.matrix, layer.weight.T)
     return twin

@@ -7,6 +7,7 @@ and nothing moves when a map is evaluated.
 from __future__ import annotations
 
 import copy
+from typing import final
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -14,6 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from tpzoo import Side, TwinEnds, TwinLayer
 
 
+@final
 class NormTwin(TwinLayer):
     """Any shape to the same shape."""
 

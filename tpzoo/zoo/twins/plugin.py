@@ -15,7 +15,7 @@ TWINS = {
     "torch.nn:AvgPool2d": ("cells repeat", "pooling:spread"),
     "torch.nn:AdaptiveAvgPool2d": ("cells repeat", "pooling:spread"),
     "torch.nn:Sequential": ("the layers' twins in reverse order", "chain:chain"),
-    "tpzoo:Chain": ("the layers' twins in reverse order", "chain:chain"),
+    "tpzoo:LayerBlock": ("the layers' twins in reverse order", "chain:chain"),
     "tpzoo:Residual": ("both branches inverted and added", "chain:residual"),
     "tpzoo:ModuleBlock": ("the twin of the module in it", "chain:module"),
     "tpzoo:MaxPool": ("every value back to the cell that won", "pooling:unpool"),

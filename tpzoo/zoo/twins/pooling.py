@@ -8,37 +8,54 @@ averaged, as published.
 
 from __future__ import annotations
 
+import abc
+from typing import final
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tpzoo import MaxPool, Side, TwinEnds, TwinLayer
+from tpzoo import LinearTwin, MaxPool, Scatters, Side, TwinEnds, TwinLayer
 
 
-class Unpool(TwinLayer):
+class Unpool(LinearTwin):
     """(batch, channels, h, w) -> (batch, channels, H, W); linear for given indices, and without weights."""
 
-    linear = True
-
-    def __init__(self, shape_in: tuple[int, ...], adjoint: bool) -> None:
+    def __init__(self, shape_in: tuple[int, ...]) -> None:
         super().__init__()
-        self.scatters = not adjoint  # a sum of two values does not commute with an activation
         self.size = shape_in[1:]
-        self.adjoint = adjoint
+
+    @abc.abstractmethod
+    def fill(self, empty: Tensor, places: Tensor, values: Tensor) -> Tensor:
+        """``empty`` (batch, channels, H W) with ``values`` at ``places``, both (batch, channels, h w)."""
 
     def forward(self, v: Tensor, side: Side) -> Tensor:
         places = side["indices"].flatten(2)
         empty = v.new_zeros(*v.shape[:2], self.size[0] * self.size[1])
-        filled = empty.scatter_add(2, places, v.flatten(2)) if self.adjoint else empty.scatter(2, places, v.flatten(2))
-        return filled.view(*v.shape[:2], *self.size)
+        return self.fill(empty, places, v.flatten(2)).view(*v.shape[:2], *self.size)
 
     def difference(self, v: Tensor, d: Tensor, side: Side) -> Tensor:
         return self(d, side)
 
 
-class Spread(TwinLayer):
-    """(batch, channels, h, w) -> (batch, channels, H, W) by adaptive averaging upwards: cells repeat."""
+@final
+class OverwritingUnpool(Unpool, Scatters):
+    """Where two windows share their maximum, the last value stays."""
 
-    linear = True
+    def fill(self, empty: Tensor, places: Tensor, values: Tensor) -> Tensor:
+        return empty.scatter(2, places, values)
+
+
+@final
+class AdjointUnpool(Unpool):
+    """Where two windows share their maximum, values add; a sum does not commute with an activation."""
+
+    def fill(self, empty: Tensor, places: Tensor, values: Tensor) -> Tensor:
+        return empty.scatter_add(2, places, values)
+
+
+@final
+class Spread(LinearTwin):
+    """(batch, channels, h, w) -> (batch, channels, H, W) by adaptive averaging upwards: cells repeat."""
 
     def __init__(self, shape_in: tuple[int, ...]) -> None:
         super().__init__()
@@ -53,7 +70,8 @@ class Spread(TwinLayer):
 
 def unpool(layer: MaxPool, ends: TwinEnds) -> TwinLayer:
     """The twin of a max-pool; the map's setting ``unpool`` chooses between ``overwrite`` and ``adjoint``."""
-    return Unpool(ends.shape_in, getattr(ends.options, "unpool", "overwrite") == "adjoint")
+    adjoint = getattr(ends.options, "unpool", "overwrite") == "adjoint"
+    return AdjointUnpool(ends.shape_in) if adjoint else OverwritingUnpool(ends.shape_in)
 
 
 def spread(layer: nn.Module, ends: TwinEnds) -> TwinLayer:

@@ -8,6 +8,7 @@ over units (their convolutional layers). Plain gradient descent does not care, A
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import final
 
 from torch import Tensor
 
@@ -15,6 +16,7 @@ from tpzoo import SingleStep, Trace, local_gradients
 from tpzoo.zoo.updates.plugin import GradientSettings
 
 
+@final
 class Gradient(SingleStep):
     """The local gradients, scaled as the settings say."""
 

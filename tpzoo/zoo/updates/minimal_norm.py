@@ -10,6 +10,7 @@ learning rate of 1 takes the whole step. Without a bias, rho only damps it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import final
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from tpzoo import SettingError, SingleStep, Trace, dense_parameters, local_gradi
 from tpzoo.zoo.updates.plugin import MinimalNormSettings
 
 
+@final
 class MinimalNorm(SingleStep):
     """The local gradients with every sample's displacement divided by |h|^2 + rho, and of biases rho of that."""
 

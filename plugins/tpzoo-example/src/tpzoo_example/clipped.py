@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import final
+
 from torch import Tensor
 
 from tpzoo import Batch, DisplacementRule, Draw, Feedback, Trace
 from tpzoo_example.plugin import ClippedSettings
 
 
+@final
 class Clipped(DisplacementRule):
     """Displacements flow down unclipped; each hidden block then clips its own, sample by sample."""
 

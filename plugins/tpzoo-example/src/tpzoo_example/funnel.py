@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import final
 
 from torch import Tensor, nn
 
-from tpzoo import Activity, Block, DataSpec, Network
+from tpzoo import Activity, Block, DataSpec, Network, SplitBlock
 from tpzoo_example.plugin import FunnelSettings
 
 
-class FunnelBlock(Block):
+@final
+class FunnelBlock(SplitBlock):
     """One layer: what gets one target, and one local update."""
 
     def __init__(self, inputs: int, outputs: int, bounded: bool) -> None:

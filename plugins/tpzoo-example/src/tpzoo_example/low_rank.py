@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import math
+from typing import final
 
 from torch import Tensor, nn
 
-from tpzoo import At, Ends, FeedbackMap
+from tpzoo import At, Ends, LinearTail
 from tpzoo_example.plugin import LowRankSettings
 
 
-class LowRankMap(FeedbackMap):
+@final
+class LowRankMap(LinearTail):
     """B has shape (rank, source features), A (target features, rank)."""
-
-    linear_tail = True
 
     def __init__(self, settings: LowRankSettings, ends: Ends) -> None:
         super().__init__()
         self.narrow = nn.Linear(math.prod(ends.source_shape), settings.rank, bias=False)
         self.widen = nn.Linear(settings.rank, math.prod(ends.target_shape), bias=False)
-
-    def forward(self, u: Tensor, at: At) -> Tensor:
-        """g(u), like ``at.target.out``."""
-        return self.linear(self.features(u, at), at)
 
     def difference(self, d: Tensor, at: At) -> Tensor:
         """g(u + d) - g(u) = g(d): a linear map needs no subtraction, which would cost float32 its digits."""
