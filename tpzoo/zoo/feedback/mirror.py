@@ -19,7 +19,8 @@ class MirrorMap(FeedbackMap):
     def __init__(self, settings: MirrorSettings, ends: Ends) -> None:
         super().__init__()
         if len(ends.blocks) != 1:
-            what = f"map 'mirror' inverts one block, and edge '{ends.name}' spans {len(ends.blocks)}"
+            inverted = ", ".join(ends.block_names) or "none"
+            what = f"map 'mirror' inverts one block, and edge '{ends.name}' spans {len(ends.blocks)}: {inverted}"
             raise CompatibilityError(what, "use feedback=layerwise with it, or feedback.map=linear with a direct path")
         self.twin = twin_of_block(settings, ends)
         self._tail = weights_at(self.twin)
@@ -71,7 +72,7 @@ def twin_of_block(settings: MirrorSettings, ends: Ends) -> TwinLayer:
     try:
         return ends.make_twin(ends.blocks[0], ends.target_shape, ends.source_shape, settings)
     except UnknownComponentError as error:
-        what = f"map 'mirror' cannot invert block '{ends.name}': {error.what}"
+        what = f"map 'mirror' cannot invert block '{ends.block_names[0]}': {error.what}"
         instead = "use feedback=layerwise with feedback.map=dense, or feedback=tied, or a plugin with that twin"
         raise CompatibilityError(what, f"{instead}; {error.hint}") from error
 
