@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -48,6 +48,12 @@ class PerName(Generic[T]):
         if isinstance(self.value, Sequence) and not isinstance(self.value, str):
             raise SettingError(f"a list of values cannot be asked for '{name}' before it is resolved")
         return self.value
+
+    @property
+    def varies(self) -> bool:
+        """Whether it was written by name or as a list, other than as ``{"*": value}``."""
+        by_name = isinstance(self.value, Mapping) and list(self.value) != ["*"]
+        return by_name or (isinstance(self.value, Sequence) and not isinstance(self.value, str))
 
     def map(self, change: Callable[[T], T]) -> PerName[T]:
         """The same names with ``change`` of every value."""
@@ -151,6 +157,22 @@ class Component:
     name: str
     settings: Any = None
     distribution: str = ""
+
+
+def values_by_name(settings: Any, path: str = "") -> Iterator[tuple[str, str, PerName[Any]]]:
+    """Every value by block or edge in ``settings``, a dataclass, at any depth: its path, ``block`` or ``edge``, and it."""
+    if isinstance(settings, Component):
+        yield from values_by_name(settings.settings, path)
+    elif isinstance(settings, Mapping):
+        for key, value in settings.items():
+            yield from values_by_name(value, f"{path}.{key}" if path else str(key))
+    elif dataclasses.is_dataclass(settings) and not isinstance(settings, type | PerName):
+        for field in dataclasses.fields(settings):
+            value, place = getattr(settings, field.name), f"{path}.{field.name}" if path else field.name
+            if isinstance(value, PerName):
+                yield place, field.metadata.get("per", "block"), value
+            else:
+                yield from values_by_name(value, place)
 
 
 def setting(
