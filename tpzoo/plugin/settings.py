@@ -21,9 +21,9 @@ T = TypeVar("T")
 class PerName(Generic[T]):
     """One value for each block or edge: the same for all, by name or glob pattern, or a list from input to output.
 
-    ``value`` is a plain value (the same everywhere), a mapping from name or pattern to value, or a sequence with exactly
-    one value for each name, which is kept as a tuple. In a mapping a name is stronger than any pattern and any pattern
-    stronger than ``*`` alone, whatever their order.
+    ``value`` is a plain value (the same everywhere), a mapping from name or pattern to value, or a sequence with
+    exactly one value for each name, which is kept as a tuple. In a mapping a name is stronger than any pattern and any
+    pattern stronger than ``*`` alone, whatever their order.
     """
 
     value: T | Mapping[str, T] | Sequence[T]
@@ -140,9 +140,7 @@ def _matches(pattern: str, names: Sequence[str], what: str) -> list[str]:
 
 
 def _uncovered(names: Sequence[str], what: str) -> SettingError:
-    return SettingError(
-        f"{what}: no pattern covers {', '.join(names)}", "add a '*' entry as the value for all others"
-    )
+    return SettingError(f"{what}: no pattern covers {', '.join(names)}", "add a '*' entry as the value for all others")
 
 
 @dataclass(frozen=True)
@@ -160,7 +158,7 @@ class Component:
 
 
 def values_by_name(settings: Any, path: str = "") -> Iterator[tuple[str, str, PerName[Any]]]:
-    """Every value by block or edge in ``settings``, a dataclass, at any depth: its path, ``block`` or ``edge``, and it."""
+    """All values by block or edge in ``settings``, a dataclass, at any depth: path, ``block`` or ``edge``, and value."""
     if isinstance(settings, Component):
         yield from values_by_name(settings.settings, path)
     elif isinstance(settings, Mapping):

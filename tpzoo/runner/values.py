@@ -23,7 +23,10 @@ def resolved_values(loaded: LoadedConfig) -> dict[str, tuple[str, dict[str, obje
     data: Data = make("dataset", experiment.data)
     with torch.device("meta"), seeded(experiment.seed, "init/network"):
         network: Network = make("architecture", experiment.architecture, data.spec)
-        names = {"block": list(network.blocks), "edge": build_feedback(make, experiment.feedback, network).names(network)}
+        names = {
+            "block": list(network.blocks),
+            "edge": build_feedback(make, experiment.feedback, network).names(network),
+        }
     found = {}
     for path, axis, value in values_by_name(experiment):
         axis = "edge" if path.startswith("optimizer.feedback.") else axis  # an optimiser does not know what it steps
