@@ -101,7 +101,7 @@ def matching(patterns: Iterable[str], names: Sequence[str], what: str) -> set[st
 
 def _deciders(patterns: Collection[str], names: Sequence[str], what: str) -> dict[str, str]:
     """By name the pattern that decides it. Every pattern must decide something."""
-    matches = {pattern: _matches(pattern, names, what) for pattern in patterns}
+    matches = {pattern: _matches(pattern, names, what) for pattern in sorted(patterns)}
     found = {name: _deciding(patterns, name, what) for name in names}
     if missing := [name for name, pattern in found.items() if pattern is None]:
         raise _uncovered(missing, what)
@@ -124,7 +124,7 @@ def _deciding(patterns: Collection[str], name: str, what: str) -> str | None:
     """
     if name in patterns:
         return name
-    found = [pattern for pattern in patterns if pattern != "*" and fnmatch.fnmatchcase(name, pattern)]
+    found = [pattern for pattern in sorted(patterns) if pattern != "*" and fnmatch.fnmatchcase(name, pattern)]
     if len(found) > 1:
         raise SettingError(
             f"{what}: the patterns '{found[0]}' and '{found[1]}' both match {name}", f"give {name} an entry of its own"
@@ -158,7 +158,7 @@ class Component:
 
 
 def values_by_name(settings: Any, path: str = "") -> Iterator[tuple[str, str, PerName[Any]]]:
-    """All values by block or edge in ``settings``, a dataclass, at any depth: path, ``block`` or ``edge``, and value."""
+    """The values by block or edge in ``settings``, at any depth: their path, ``block`` or ``edge``, and themselves."""
     if isinstance(settings, Component):
         yield from values_by_name(settings.settings, path)
     elif isinstance(settings, Mapping):

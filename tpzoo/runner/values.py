@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 
+from tpzoo.assembly.maker import Names, make
+from tpzoo.assembly.method import choose, method_of
+from tpzoo.assembly.parts import build_feedback, build_network
 from tpzoo.config.resolved import LoadedConfig
 from tpzoo.engine.data import Data
-from tpzoo.engine.network import Network
 from tpzoo.plugin.settings import values_by_name
-from tpzoo.runner.build import Maker, build_feedback, seeded
 
 
 def resolved_values(loaded: LoadedConfig) -> dict[str, tuple[str, dict[str, object]]]:
@@ -19,17 +20,15 @@ def resolved_values(loaded: LoadedConfig) -> dict[str, tuple[str, dict[str, obje
     Raises:
         TpzooError: the data, the network or the feedback cannot be had, or a value fits no block or edge.
     """
-    experiment, make = loaded.experiment, Maker(loaded.catalogue)
-    data: Data = make("dataset", experiment.data)
-    with torch.device("meta"), seeded(experiment.seed, "init/network"):
-        network: Network = make("architecture", experiment.architecture, data.spec)
-        names = {
-            "block": list(network.blocks),
-            "edge": build_feedback(make, experiment.feedback, network).names(network),
-        }
+    experiment, catalogue = loaded.experiment, loaded.catalogue
+    data: Data = make(choose("dataset", experiment.data, catalogue))
+    method = method_of(experiment, catalogue)
+    with torch.device("meta"):
+        network = build_network(method.architecture, data.spec)
+        names = Names.of(network, build_feedback(method.feedback, method.map, network, catalogue))
     found = {}
     for path, axis, value in values_by_name(experiment):
         axis = "edge" if path.startswith("optimizer.feedback.") else axis  # an optimiser does not know what it steps
-        if value.varies and names[axis]:
-            found[path] = axis, dict(value.resolve(names[axis], path))
+        if value.varies and (known := names.along(axis)):
+            found[path] = axis, dict(value.resolve(known, path))
     return found

@@ -27,7 +27,9 @@ FORMS = [(DenseMap, DenseSettings), (LinearMap, LinearSettings)]
 
 
 def ends(source: tuple[int, ...], target: tuple[int, ...], **parts: Any) -> Ends:
-    return Ends("stem", "output", "stem", source, target, parts.get("blocks", ()), parts.get("make_twin", no_twins))
+    blocks, make_twin = parts.get("blocks", ()), parts.get("make_twin", no_twins)
+    names = tuple(f"fc{i}" for i, _ in enumerate(blocks))
+    return Ends("stem", "output", "stem", source, target, blocks, names, make_twin)
 
 
 @pytest.mark.parametrize(("form", "settings"), FORMS)
@@ -68,6 +70,6 @@ def test_a_missing_twin_is_named_with_what_would_work() -> None:
 
     with pytest.raises(CompatibilityError) as caught:
         MirrorMap(MirrorSettings(), ends((2,), (3,), blocks=(object(),), make_twin=make_twin))
-    assert "block 'stem'" in caught.value.what
+    assert "block 'fc0'" in caught.value.what  # the one that would be inverted, not the node that the edge reaches
     assert "Attention" in caught.value.what
     assert all(word in caught.value.hint for word in ("map=dense", "tied", "plugin"))

@@ -12,7 +12,7 @@ from tpzoo import Probe, ProbeSettings, Snapshot, angle
 
 
 class WeightAlignment(Probe):
-    """``block/angle`` and ``block/distance``, by the block inverted; ``block.layer/angle`` where it has several layers.
+    """``block/angle`` and ``block/distance``, by the block inverted; ``block.layer/angle`` if it has several layers.
 
     A block of an unrolled recurrence has several maps: there the node that is inverted takes the block's place.
     """
