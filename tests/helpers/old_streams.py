@@ -23,7 +23,9 @@ def old_streams() -> Iterator[None]:
 
     def renamed(self: Engine) -> None:
         plain(self)
-        self.streams = OldStreams(self.streams, {f"noise/{e.name}": f"noise/{old_name(e)}" for e in self.feedback.edges})
+        self.streams = OldStreams(
+            self.streams, {f"noise/{e.name}": f"noise/{old_name(e)}" for e in self.feedback.edges}
+        )
 
     with mock.patch.object(Engine, "__post_init__", renamed):
         yield
