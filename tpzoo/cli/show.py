@@ -87,8 +87,8 @@ def with_comments(text: str, comments: Mapping[str, str]) -> str:
         key, colon, _ = line.strip().partition(":")
         if colon and not key.startswith(("-", "#")):
             keys = [(column, name) for column, name in keys if column < indent] + [(indent, key.strip("'\""))]
-            if comment := comments.get(".".join(name for _, name in keys)):
-                waiting.append((indent, comment))
+            if (path := ".".join(name for _, name in keys)) in comments:
+                waiting.append((indent, comments[path]))
         lines.append(line)
     return "\n".join(lines)
 
