@@ -32,7 +32,7 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
 
 
 def test_the_default_difference_is_at_the_clean_activation(trace: Trace) -> None:
-    edge = Edge("fc3", "fc3", "fc2", Square(3, 5))
+    edge = Edge("fc2", "fc3", "fc2", Square(3, 5))
     u, d = trace["fc3"].out, torch.full((7, 3), 0.3, dtype=torch.float64)
     expected = ((u + d).square() - u.square()) @ edge.map.matrix.weight.T  # type: ignore[operator]
     found = edge.map.difference(d, Feedback([edge]).at(edge, trace))
@@ -73,13 +73,13 @@ def test_a_map_that_overrides_its_difference_alone_does_not_inherit_differences_
         def difference(self, d: Tensor, at: At) -> Tensor:
             return 2 * super().difference(d, at)
 
-    edge = Edge("fc3", "fc3", "fc2", Child(3, 5))
+    edge = Edge("fc2", "fc3", "fc2", Child(3, 5))
     d, at = torch.ones(2, 7, 3, dtype=torch.float64), Feedback([edge]).at(edge, trace)
     assert torch.equal(edge.map.differences(d, at)[1], edge.map.difference(d[1], at))
 
 
 def test_maps_at_rest_remember_until_they_move(trace: Trace) -> None:
-    edge = Edge("fc3", "fc3", "fc2", Square(3, 5))
+    edge = Edge("fc2", "fc3", "fc2", Square(3, 5))
     feedback = Feedback([edge])
     d = torch.full((7, 3), 0.3, dtype=torch.float64)
     with feedback.at_rest(trace), torch.no_grad():
