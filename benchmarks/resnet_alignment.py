@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import statistics
 import tempfile
 from pathlib import Path
@@ -51,6 +52,7 @@ def measured(feedback: str, activation: str, overrides: list[str]) -> list[tuple
     with tempfile.TemporaryDirectory() as folder:
         summary = train(loaded, catalogue, run_dir=Path(folder), quiet=True)
         probes = read_metrics(Path(folder), "probe")
+        chain = json.loads((Path(folder) / "environment.json").read_text("utf-8"))["blocks"]  # from input to output
     accuracy = f"{100 * (summary.test_accuracy or 0):.2f}"
     last = max(epoch for series in probes.values() for epoch in series.epochs)
     found = {}
@@ -58,14 +60,18 @@ def measured(feedback: str, activation: str, overrides: list[str]) -> list[tuple
         values = [value for epoch, value in zip(series.epochs, series.values, strict=True) if epoch == last]
         found[name] = f"{statistics.mean(values):.2f}"
     blocks = [name.removeprefix("bp_angle/") for name in probes if name.startswith("bp_angle/")]
+    below = dict(zip(chain[1:], chain[:-1], strict=True))  # whose name the map has that inverts a block
     return [
-        (feedback, activation, accuracy, block, found[f"bp_angle/{block}"], jacobian(found, block)) for block in blocks
+        (
+            feedback,
+            activation,
+            accuracy,
+            block,
+            found[f"bp_angle/{block}"],
+            found.get(f"jacobian_alignment/{below.get(block)}/angle", ""),
+        )
+        for block in blocks
     ]
-
-
-def jacobian(found: dict[str, str], block: str) -> str:
-    """The angle of Jacobians of the map that inverts a block; the first block has none."""
-    return found.get(f"jacobian_alignment/{block}/angle", "")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 from tests.helpers.command import assert_message, tpzoo
 from tpzoo.cli import show
 from tpzoo.config import load
+from tpzoo.config.resolved import dump_yaml
 from tpzoo.plugin.discovery import load_catalogue
 
 CONFIG = """rule: tp
@@ -74,6 +75,46 @@ def test_every_line_says_where_its_value_comes_from(tmp_path: Path) -> None:
     assert origins["reduction: mean"] == "default of learner 'drl'"
     assert origins["epochs: 10"] == "default"
     assert origins["csv: null"] == "removed"
+
+
+BY_NAME = """data: {name: digits}
+architecture: {name: mlp, hidden: [8, 7]}
+optimizer: {forward: {name: sgd, lr: {"*": 0.1, fc3: 0.2}}, feedback: {lr: [0.3, 0.4], eps: {"*": 1.0e-6}}}
+feedback_training: {iterations: {fc1: 3, fc2: 4}}
+probes: {gnt_angle: {damping: [1, 2, 3]}}
+"""
+
+
+@pytest.mark.parametrize("origins", [(), ("--origins",)], ids=["plain", "origins"])
+def test_a_value_by_name_is_followed_by_what_every_block_gets(tmp_path: Path, origins: tuple[str, ...]) -> None:
+    config, shown = tmp_path / "mine.yaml", tmp_path / "shown.yaml"
+    config.write_text(BY_NAME)
+    shown.write_text(tpzoo("show", "config", config, *origins).stdout)
+    lines = shown.read_text().splitlines()
+    comments = {lines[i - 1].split("  #")[0].strip(): line.strip() for i, line in enumerate(lines) if "# by " in line}
+    assert comments == {
+        "lr: {'*': 0.1, fc3: 0.2}": "# by block: fc1 0.1, fc2 0.1, fc3 0.2",
+        "lr: [0.3, 0.4]": "# by edge: fc1 0.3, fc2 0.4",
+        "iterations: {fc1: 3, fc2: 4}": "# by edge: fc1 3, fc2 4",
+        "damping: [1.0, 2.0, 3.0]": "# by block: fc1 1.0, fc2 2.0, fc3 3.0",
+    }
+    assert load(shown).to_yaml() == load(config).to_yaml()
+
+
+def test_the_comment_stands_under_a_value_of_several_lines() -> None:
+    text = dump_yaml({"a": {"lr": dict.fromkeys([f"fc{i}" for i in range(40)], 0.125), "train": "*"}, "lr": 1})
+    shown = show.with_comments(text, {"a.lr": "# by block: x"})
+    before, after = shown.split("  # by block: x\n")
+    assert before + after == text
+    assert before.rstrip().endswith("}")
+    assert after.startswith("  train: ")
+
+
+def test_without_data_the_config_is_shown_and_the_standard_error_says_what_is_missing(tmp_path: Path) -> None:
+    done = tpzoo("show", "config", "ernoult2022/cifar10_vgg_ldrl", f"data.root={tmp_path}")
+    assert "sigma: {conv1: 0.4" in done.stdout
+    assert "# by" not in done.stdout
+    assert "values of every block and edge are left out: there are no files in" in done.stderr
 
 
 def test_what_was_decided_for_the_user_is_said_apart() -> None:

@@ -67,7 +67,7 @@ def path_of(make: Callable[[Network], tied.TiedMap], upside_down: bool = False) 
     def build(settings: None, network: Network, connect: Connect) -> Feedback:
         names = [node.name for node in network.nodes]
         pairs = list(zip(names[1:], names[:-1], strict=True))
-        edges = [Edge(upper, upper, lower, make(network)) for upper, lower in reversed(pairs)]
+        edges = [Edge(lower, upper, lower, make(network)) for upper, lower in reversed(pairs)]
         return Feedback(edges[::-1] if upside_down else edges)
 
     return build

@@ -32,7 +32,7 @@ def poison(which: str, member: str, step: int, value: float) -> Callable[..., No
     def stepped(self: WeightStepper, gradients: Any, names: Any = None) -> None:
         plain(self, gradients, names)
         mine = [name for name in self._parameters if name.startswith(f"{member}.")]
-        forward = any(name.startswith("fc1.") for name in self._parameters)
+        forward = any(name.startswith("fc3.") for name in self._parameters)  # no edge reaches the output
         if mine and forward == (which == "forward"):
             counts[id(self)] = counts.get(id(self), 0) + 1
             if counts[id(self)] == step:
@@ -47,8 +47,8 @@ def poison(which: str, member: str, step: int, value: float) -> Callable[..., No
     [
         ("forward", "fc2", STEPS + 2, (), "block 'fc2' has weights that are not finite"),
         ("forward", "fc3", 2 * STEPS, (), "block 'fc3'"),  # the last step of an epoch, whose loss is still finite
-        ("backward", "fc3", STEPS + 1, ("feedback_training.pretrain_epochs=3",), "the feedback map of edge 'fc3'"),
-        ("backward", "fc2", 2 * STEPS, ("feedback_training.extra_epochs=1",), "the feedback map of edge 'fc2'"),
+        ("backward", "fc2", STEPS + 1, ("feedback_training.pretrain_epochs=3",), "the feedback map of edge 'fc2'"),
+        ("backward", "fc1", 2 * STEPS, ("feedback_training.extra_epochs=1",), "the feedback map of edge 'fc1'"),
     ],
     ids=["within", "last step", "pre-training", "extra"],
 )

@@ -123,6 +123,13 @@ ENGINE = (
     mutant(
         "members that were not named are stepped", "engine/optimise.py", "if names is not None:", "if False:", SCHEDULE
     ),
+    mutant(
+        "a gradient is read as it lies in memory",
+        "engine/optimise.py",
+        "_in_memory_like(self._parameters[name], gradient)",
+        "gradient",
+        "unit/runner/test_optimizers.py",
+    ),
     mutant("no clipping", "engine/optimise.py", "if self._clip is not None:", "if False:", SCHEDULE),
     mutant(
         "tanh difference: wrong sign",
@@ -345,6 +352,27 @@ RUNNER = (
         "if culprit := broken_weights(engine.network, engine.feedback):",
         'if culprit := "":',
         NUMBERS,
+    ),
+    mutant(
+        "lists by edge run from output to input",
+        "engine/feedback.py",
+        "upwards = sorted(reversed(self.edges), key=lambda edge: network",
+        "upwards = sorted(self.edges, key=lambda edge: -network",
+        "unit/feedback/test_names.py",
+    ),
+    mutant(
+        "a mirrored edge takes the settings of the block with its own name",
+        "assembly/weights.py",
+        "owners = [name] if inverted is None else inverted[name]",
+        "owners = [name]",
+        GROUPS,
+    ),
+    mutant(
+        "the last pattern of a mapping decides",
+        "plugin/settings.py",
+        "    if name in patterns:\n        return name\n",
+        "",
+        "unit/plugin/test_values_by_name.py",
     ),
     mutant(
         "what `train` leaves out is trained",

@@ -100,7 +100,7 @@ def test_a_dense_map_has_the_transposed_weights_as_its_fixed_point() -> None:
         *overrides, "architecture.hidden=[5]", "learner=ldrl", "learner.sigma=0.3", "feedback.map=mirror"
     )
     engine = built.engine
-    edge = engine.feedback.edge("fc2")
+    edge = engine.feedback.edge("fc1")
     trace = engine.network.trace(example(built, batch=500)[0])
     name, draws = "twin.twins.linear.matrix.weight", []
     for _ in range(200):
@@ -194,7 +194,7 @@ def test_clean_indices_take_those_of_the_clean_pass() -> None:
         for sigma in ("1e-6", "0.5"):
             built = build_from(*BLOCKS["lenet"], f"learner.indices={indices}", f"learner.sigma={sigma}")
             trace = built.engine.network.trace(example(built)[0])
-            edge = built.engine.feedback.edge("conv2")
+            edge = built.engine.feedback.edge("conv1")
             noise = built.engine.noises([edge], trace)
             gradients = built.engine.learner.gradients([edge], trace, built.engine.feedback, noise)
             found[indices, sigma] = gradients[0]["twin.twins.conv.conv.weight"]

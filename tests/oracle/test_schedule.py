@@ -58,7 +58,7 @@ def test_which_feedback_weights_the_targets_see(order: str, device: str) -> None
     final = 0.0 if order == "forward_only" else 0.1
     for now, old in zip(engine.feedback.maps.parameters(), before, strict=True):
         torch.testing.assert_close(now.detach(), old - final, rtol=0, atol=1e-15)
-    assert learner.calls == ([] if order == "forward_only" else [("head", "fc3", "fc2")])
+    assert learner.calls == ([] if order == "forward_only" else [("fc3", "fc2", "fc1")])
     # The forward step is one SGD step with the gradient of those targets at the old forward weights.
     feedback = make_feedback(fresh, "layerwise/dense")
     for p in feedback.maps.parameters():
@@ -72,13 +72,13 @@ def test_which_feedback_weights_the_targets_see(order: str, device: str) -> None
 
 def test_edges_are_trained_as_often_as_each_says_in_forward_order(device: str) -> None:
     learner = Recorder()
-    by_edge = Iterations(by_edge={"head": 3, "fc3": 0, "fc2": 2})
+    by_edge = Iterations(by_edge={"fc3": 3, "fc2": 0, "fc1": 2})
     engine = make_engine("mlp", device, learner=learner, iterations=by_edge)
     before = {name: p.detach().clone() for name, p in engine.feedback.maps.named_parameters()}
     engine.train_batch(*make_batch(engine.network))
-    assert learner.calls == [("fc2",)] * 2 + [("head",)] * 3
+    assert learner.calls == [("fc1",)] * 2 + [("fc3",)] * 3
     for name, p in engine.feedback.maps.named_parameters():
-        steps = {"head": 3, "fc3": 0, "fc2": 2}[name.split(".")[0]]
+        steps = {"fc3": 3, "fc2": 0, "fc1": 2}[name.split(".")[0]]
         torch.testing.assert_close(p.detach(), before[name] - 0.1 * steps, rtol=0, atol=1e-14)
 
 
@@ -86,7 +86,7 @@ def test_rounds_of_all_edges_together(device: str) -> None:
     learner = Recorder()
     engine = make_engine("mlp", device, learner=learner, iterations=Iterations(together=3))
     engine.train_batch(*make_batch(engine.network))
-    assert learner.calls == [("head", "fc3", "fc2")] * 3
+    assert learner.calls == [("fc3", "fc2", "fc1")] * 3
 
 
 @pytest.mark.parametrize("when", ["feedback", "after_forward", "data_free"])
@@ -189,7 +189,7 @@ def test_a_rule_that_steps_the_feedback_too(device: str) -> None:
     engine.train_batch(*make_batch(engine.network))
     # One step by the learner, one by the rule, each with gradient 1.
     torch.testing.assert_close(engine.feedback.edge("fc2").map.dense.bias.detach(), before - 0.2, rtol=0, atol=1e-15)
-    assert learner.calls == [("head", "fc3", "fc2")]
+    assert learner.calls == [("fc3", "fc2", "fc1")]
 
 
 def test_gradients_are_clipped_over_all_members_together(device: str) -> None:

@@ -96,7 +96,7 @@ def test_what_cannot_be_batched_is_refused(device: str) -> None:
 
     with pytest.raises(CompatibilityError, match="OwnStep"):
         SeedBatch([make_engine("mlp", device, rule=OwnStep())], SGD, SGD)
-    by_edge = Iterations(by_edge={"fc2": 1, "fc3": 1, "head": 2})
+    by_edge = Iterations(by_edge={"fc1": 1, "fc2": 1, "fc3": 2})
     with pytest.raises(CompatibilityError, match="iterations"):
         SeedBatch([make_engine("mlp", device, iterations=by_edge)], SGD, SGD)
 

@@ -26,7 +26,7 @@ LEARNER = DRL(DrlSettings(sigma=PerName(0.2)))
 ITERATIONS = {
     "once": Iterations(),
     "thrice": Iterations(together=3),
-    "by edge": Iterations(by_edge={"fc2": 1, "fc3": 2, "head": 3}),
+    "by edge": Iterations(by_edge={"fc1": 1, "fc2": 2, "fc3": 3}),
 }
 
 
@@ -70,11 +70,7 @@ def test_what_is_remembered_is_never_stale(path: str, iterations: Iterations, or
     """Steps that share clean evaluations between targets and learning equal steps that make them anew."""
 
     def trained(forgetful: bool) -> dict[str, Tensor]:
-        if path.startswith("direct") and iterations.by_edge:
-            rounds = Iterations(by_edge={"fc1": 1, "fc2": 2, "fc3": 3})
-        else:
-            rounds = iterations
-        engine = make_engine("mlp", device, path, "drl", iterations=rounds)
+        engine = make_engine("mlp", device, path, "drl", iterations=iterations)
         if forgetful:
             engine.feedback.at_rest = lambda trace: nullcontext()  # type: ignore[method-assign,assignment]
         for seed in range(3):

@@ -31,7 +31,7 @@ class Names:
     @classmethod
     def of(cls, network: Network, feedback: Feedback) -> Names:
         """The names of a network and its feedback path."""
-        return cls(list(network.blocks), [edge.name for edge in feedback.edges])
+        return cls(list(network.blocks), feedback.names(network))
 
     def along(self, axis: str) -> Sequence[str] | None:
         """The names on an axis, ``block`` or ``edge``; None if they are not known."""

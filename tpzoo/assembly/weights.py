@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from tpzoo.engine.learner import LossLearner
 from tpzoo.engine.optimise import WeightStepper
 from tpzoo.errors import SettingError
 from tpzoo.plugin.catalogue import Catalogue
-from tpzoo.plugin.settings import PerName
+from tpzoo.plugin.settings import PerName, matching
 
 
 @dataclass
@@ -69,8 +68,10 @@ def build_weights(
     # what is never trained needs no optimiser, whose schedule would warn that it was never stepped
     learns = isinstance(parts.learner, LossLearner) or parts.rule.trains_feedback
     if parts.learner.mirrors_forward_optimizer:
-        return stepped, optimised(forward, edges, list(blocks), catalogue, epochs, learns)
-    return stepped, optimised(backward, edges, list(edges), catalogue, epochs, learns)
+        inverted = {edge.name: edge.blocks for edge in parts.feedback.edges}
+        return stepped, optimised(forward, edges, list(blocks), catalogue, epochs, learns, inverted)
+    names = parts.feedback.names(parts.network)
+    return stepped, optimised(backward, edges, names, catalogue, epochs, learns)
 
 
 def optimised(
@@ -80,19 +81,22 @@ def optimised(
     catalogue: Catalogue,
     epochs: int = 1,
     learns: bool = True,
+    inverted: Mapping[str, Sequence[str]] | None = None,
 ) -> TrainedWeights:
     """An optimiser and its schedule over ``members``.
 
     Args:
-        names: what the settings may differ by: the members, or for a mirrored optimiser the blocks.
+        names: what the settings may differ by, from input to output: the members, or for a mirrored optimiser the
+            blocks.
         epochs: of the run, for the schedule.
         learns: whether anything will ever be stepped.
+        inverted: as in :func:`parameter_groups`.
     """
     if not members:  # a path without edges: settings by edge, left over from another path, have no meaning
         return TrainedWeights(WeightStepper({}, None), None)
     known = Names(names, names)
     settings = resolved(chosen, known).settings
-    groups = parameter_groups(settings, members, names)
+    groups = parameter_groups(settings, members, names, inverted)
     optimizer = make(chosen, groups, names=known) if groups and learns else None
     schedule = nested(chosen, "schedule", catalogue)
     stepped = make(schedule, optimizer, epochs) if optimizer and schedule else None
@@ -100,7 +104,10 @@ def optimised(
 
 
 def parameter_groups(
-    settings: Any, members: Mapping[str, nn.Module], names: Sequence[str] | None = None
+    settings: Any,
+    members: Mapping[str, nn.Module],
+    names: Sequence[str] | None = None,
+    inverted: Mapping[str, Sequence[str]] | None = None,
 ) -> list[dict[str, Any]]:
     """Torch parameter groups for the members that ``settings.train`` names; the others stop requiring gradients.
 
@@ -108,20 +115,27 @@ def parameter_groups(
     group's ``name`` lists them.
 
     Args:
-        settings: optimiser settings, per-name values resolved to ``names``.
+        settings: optimiser settings, values by name resolved to ``names``.
         names: what the settings know; default the members.
+        inverted: by member those of ``names`` whose settings it takes, the blocks that an edge inverts; default itself.
 
     Raises:
-        SettingError: a pattern of ``train`` names no member.
+        SettingError: a pattern of ``train`` names nothing, or an edge inverts blocks with different settings.
     """
     per_name = {key: value for key, value in vars(settings).items() if isinstance(value, PerName)}
-    trained = _trained(settings.train, list(members if names is None else names))
+    patterns = [settings.train] if isinstance(settings.train, str) else settings.train
+    trained = matching(patterns, list(members if names is None else names), "optimizer.train")
     groups: dict[tuple[Any, ...], dict[str, list[Tensor]]] = {}
     for name, member in members.items():
-        if name not in trained:
+        owners = [name] if inverted is None else inverted[name]
+        found = {(each in trained, *(value[each] for value in per_name.values())) for each in owners}
+        if len(found) != 1:
+            raise _no_common_settings(name, owners)
+        ((learns, *values),) = found
+        if not learns:
             member.requires_grad_(False)
         elif params := list[Tensor](member.parameters()):
-            groups.setdefault(tuple(value[name] for value in per_name.values()), {})[name] = params
+            groups.setdefault(tuple(values), {})[name] = params
     return [
         {
             "name": ", ".join(found),
@@ -132,11 +146,9 @@ def parameter_groups(
     ]
 
 
-def _trained(train: str | Sequence[str], names: Sequence[str]) -> set[str]:
-    found: set[str] = set()
-    for pattern in [train] if isinstance(train, str) else train:
-        matches = fnmatch.filter(names, pattern)
-        if names and not matches and pattern != "*":
-            raise SettingError(f"optimizer.train: the pattern '{pattern}' matches none of {', '.join(names)}")
-        found.update(matches)
-    return found
+def _no_common_settings(edge: str, blocks: Sequence[str]) -> SettingError:
+    of = f"{', '.join(blocks)}, which differ in them" if blocks else "none"
+    return SettingError(
+        f"feedback edge '{edge}' takes the optimiser settings of the blocks that it inverts: {of}",
+        "use a path whose edges invert one block each, such as layerwise, or one value for all",
+    )

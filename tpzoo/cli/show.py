@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,10 @@ import click
 
 from tpzoo.cli.options import open_catalogue, plugin_option, split
 from tpzoo.cli.table import print_table
+from tpzoo.errors import TpzooError
 
 if TYPE_CHECKING:
+    from tpzoo.config import LoadedConfig
     from tpzoo.plugin.catalogue import Catalogue, Entry
 
 
@@ -27,7 +29,8 @@ def command(kind: str, overrides: tuple[str, ...], origins: bool, as_json: bool,
     """Show one entry of the zoo, or a config as it resolves.
 
     KIND NAME shows what the entry is, its settings, its paper and what it works with. `config CONFIG` shows every
-    value of a config, defaults included, with every KEY=VALUE put over it; what is printed can be run.
+    value of a config, defaults included, with every KEY=VALUE put over it; what is printed can be run. Under a value by
+    block or edge a comment says what every block or edge gets.
     """
     if kind == "config":
         if as_json:
@@ -47,7 +50,47 @@ def show_config(overrides: tuple[str, ...], origins: bool, plugins: tuple[str, .
     loaded = load(config, settings, plugins=plugins)
     for notice in loaded.notices:
         click.echo(notice, err=True)
-    click.echo(annotated_yaml(loaded) if origins else loaded.to_yaml(), nl=False)
+    text = annotated_yaml(loaded) if origins else loaded.to_yaml()
+    click.echo(with_comments(text, comments_by_name(loaded)), nl=False)
+
+
+def comments_by_name(loaded: LoadedConfig) -> dict[str, str]:
+    """A comment for each setting that differs by block or edge, by its path: the value of every one, input first.
+
+    Where they cannot be had, say without the data, the standard error says why.
+    """
+    from tpzoo.plugin.settings import values_by_name
+
+    if not any(value.varies for _, _, value in values_by_name(loaded.experiment)):
+        return {}
+    from tpzoo.runner.values import resolved_values  # loads torch
+
+    try:
+        found = resolved_values(loaded)
+    except TpzooError as error:
+        click.echo(f"values of every block and edge are left out: {error}", err=True)
+        return {}
+    return {
+        path: f"# by {axis}: " + ", ".join(f"{name} {json.dumps(value)}" for name, value in values.items())
+        for path, (axis, values) in found.items()
+    }
+
+
+def with_comments(text: str, comments: Mapping[str, str]) -> str:
+    """YAML ``text`` in block style, with each comment on a line of its own under the value of its path."""
+    lines, keys, waiting = [], list[tuple[int, str]](), list[tuple[int, str]]()
+    for line in [*text.splitlines(), ""]:
+        indent = len(line) - len(line.lstrip()) if line else -1
+        while waiting and indent <= waiting[-1][0]:  # what follows is no continuation of the value
+            column, comment = waiting.pop()
+            lines.append(" " * column + comment)
+        key, colon, _ = line.strip().partition(":")
+        if colon and not key.startswith(("-", "#")):
+            keys = [(column, name) for column, name in keys if column < indent] + [(indent, key.strip("'\""))]
+            if (path := ".".join(name for _, name in keys)) in comments:
+                waiting.append((indent, comments[path]))
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def show_entry(kind: str, name: str, as_json: bool, plugins: tuple[str, ...]) -> None:

@@ -79,10 +79,11 @@ class Ends:
     """What a map form is told about the edge that it will sit on.
 
     Attributes:
-        name: the edge's name, which per-edge settings address.
+        name: the edge's name, which settings by edge address.
         source, target: the nodes it connects.
         source_shape, target_shape: shapes of one sample at both ends.
         blocks: the blocks between target and source, in forward order: what the map inverts.
+        block_names: their names.
         make_twin: builds the twin of a block: ``make_twin(block, shape_in, shape_out, settings)``.
         share: ``share(key, make)`` gives all maps of the path that ask for ``key`` (without dots) the same module, as
             a :class:`Shared`. It is made once, saved once, and its weights, best registered as buffers, never train.
@@ -94,6 +95,7 @@ class Ends:
     source_shape: tuple[int, ...]
     target_shape: tuple[int, ...]
     blocks: tuple[Block, ...]
+    block_names: tuple[str, ...]
     make_twin: MakeTwin
     share: SharedModules = field(default_factory=SharedModules)
 
@@ -190,8 +192,12 @@ def source_activation(at: At) -> Tensor:
 class Edge:
     """An edge from ``source`` to ``target`` with a map on it.
 
-    ``source`` is a node, ``output``, ``error``, ``label``, or ``edge:NAME`` (a chain that starts at the label).
-    ``shared`` holds the modules that the maps of the path share, by key.
+    Attributes:
+        name: what settings by edge address: the target's name; a second edge to one node has another (``fc1_skip``).
+        source: a node, ``output``, ``error``, ``label``, or ``edge:NAME`` (a chain that starts at the label).
+        target: the node that it reaches, whose displacement it gives.
+        shared: the modules that the maps of the path share, by key.
+        blocks: the names of the blocks between target and source, in forward order: what the map inverts.
     """
 
     name: str
@@ -199,6 +205,7 @@ class Edge:
     target: str
     map: FeedbackMap
     shared: Mapping[str, nn.Module] = field(default_factory=dict)
+    blocks: tuple[str, ...] = ()
 
 
 class Feedback(nn.Module):
@@ -223,6 +230,11 @@ class Feedback(nn.Module):
         self._kept: tuple[Trace, dict[Any, Any]] | None = None
         if len(self.maps) != len(self.edges):
             raise SettingError("two feedback edges have the same name")
+
+    def names(self, network: Network) -> list[str]:
+        """The names of the edges from input to output, as settings by edge list them; ``edges`` runs the other way."""
+        upwards = sorted(reversed(self.edges), key=lambda edge: network.position(edge.target))
+        return [edge.name for edge in upwards]
 
     def edge(self, name: str) -> Edge:
         """The edge of that name."""
@@ -345,9 +357,10 @@ def connector(network: Network, make: Callable[[Ends], FeedbackMap], make_twin: 
 
     def connect(name: str, source: str, target: str) -> Edge:
         first, last = network.position(target) + 1, network.position(source) + 1
-        blocks = tuple(network.block_of(node) for node in network.nodes[first:last])
+        nodes = network.nodes[first:last]
+        blocks, names = tuple(map(network.block_of, nodes)), tuple(node.block for node in nodes)
         at = {**shapes, "output": shapes[network.nodes[-1].name]}
-        ends = Ends(name, source, target, at[source], at[target], blocks, make_twin, share)
-        return Edge(name, source, target, make(ends), share.modules)
+        ends = Ends(name, source, target, at[source], at[target], blocks, names, make_twin, share)
+        return Edge(name, source, target, make(ends), share.modules, names)
 
     return connect

@@ -85,9 +85,16 @@ class WeightStepper:
         if not chosen or self.optimizer is None:
             return
         for name, gradient in self.averaged(chosen).items():
-            self._parameters[name].grad = gradient
+            self._parameters[name].grad = _in_memory_like(self._parameters[name], gradient)
         if self._clip is not None:
             torch.nn.utils.clip_grad_norm_([self._parameters[name] for name in chosen], self._clip)
         self.optimizer.step()
         for name in chosen:
             self._parameters[name].grad = None
+
+
+def _in_memory_like(parameter: Tensor, gradient: Tensor) -> Tensor:
+    """``gradient``, copied if it lies in memory in another order: torch's fused optimisers look at the memory alone."""
+    if gradient.shape != parameter.shape or gradient.stride() == parameter.stride():
+        return gradient  # torch refuses another shape
+    return torch.empty_like(parameter).copy_(gradient)

@@ -237,15 +237,17 @@ class OptimizerSettings:
     """What every optimiser can be set to. Names are blocks (forward) or edges (feedback)."""
 
     lr: PerName[float] = per_block(
-        1e-3, minimum=0, help="learning rate; 0: updates are computed, and measured, but nothing moves"
+        1e-3,
+        minimum=0,
+        help="learning rate, as in W = W - lr g; 0: updates are computed, and measured, but nothing moves",
     )
     divide_by_step_size: bool = setting(
         False,
         help="forward only: the rate used is lr / output.step_size; no effect on a rule without targets, such as bp",
     )
-    weight_decay: PerName[float] = per_block(0.0, minimum=0, help="weight decay")
+    weight_decay: PerName[float] = per_block(0.0, minimum=0, help="weight decay: wd in g + wd W (adamw: W - lr wd W)")
     train: str | tuple[str, ...] = setting("*", help="which blocks or edges learn: a glob pattern or a list of them")
-    clip: float | None = setting(None, above=0, help="largest global gradient norm; null: no clipping")
+    clip: float | None = setting(None, above=0, help="largest norm of all gradients: g min(1, clip / |g|); null: none")
     schedule: Component = component("schedule", "constant", help="how the learning rate changes over the epochs")
 
     def for_blocks(self, output: Component, rule: Record) -> OptimizerSettings:

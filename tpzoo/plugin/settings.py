@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -19,10 +19,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PerName(Generic[T]):
-    """One value for each block or edge: the same for all, by glob pattern, or a list in order.
+    """One value for each block or edge: the same for all, by name or glob pattern, or a list from input to output.
 
-    ``value`` is a plain value (the same everywhere), a mapping from glob pattern to value (the last pattern that
-    matches wins), or a sequence with exactly one value for each name. A list is kept as a tuple.
+    ``value`` is a plain value (the same everywhere), a mapping from name or pattern to value, or a sequence with
+    exactly one value for each name, which is kept as a tuple. In a mapping a name is stronger than any pattern and any
+    pattern stronger than ``*`` alone, whatever their order.
     """
 
     value: T | Mapping[str, T] | Sequence[T]
@@ -40,12 +41,19 @@ class PerName(Generic[T]):
 
     def _of(self, name: str) -> T:
         if isinstance(self.value, Mapping):
-            return _by_pattern(
-                {p: v for p, v in self.value.items() if fnmatch.fnmatchcase(name, p)}, [name], "setting"
-            )[name]
+            pattern = _deciding(self.value, name, "setting")
+            if pattern is None:
+                raise _uncovered([name], "setting")
+            return self.value[pattern]
         if isinstance(self.value, Sequence) and not isinstance(self.value, str):
             raise SettingError(f"a list of values cannot be asked for '{name}' before it is resolved")
         return self.value
+
+    @property
+    def varies(self) -> bool:
+        """Whether it was written by name or as a list, other than as ``{"*": value}``."""
+        by_name = isinstance(self.value, Mapping) and list(self.value) != ["*"]
+        return by_name or (isinstance(self.value, Sequence) and not isinstance(self.value, str))
 
     def map(self, change: Callable[[T], T]) -> PerName[T]:
         """The same names with ``change`` of every value."""
@@ -59,15 +67,19 @@ class PerName(Generic[T]):
     def resolve(self, names: Sequence[str], what: str = "setting") -> dict[str, T]:
         """Return ``{name: value}`` for ``names``; nothing for no names, since nobody will ask.
 
+        Args:
+            names: all blocks or edges, from input to output: a list gives its values in this order.
+            what: the setting, for messages.
+
         Raises:
-            SettingError: the list has another length than ``names`` (both lengths are named), a pattern matches no
-                name, or a name is matched by no pattern.
+            SettingError: the list has another length than ``names`` (both lengths are named), a name is decided by no
+                entry or by two patterns alike, or an entry decides nothing.
         """
         value = self.value
         if not names:
             return {}
         if isinstance(value, Mapping):
-            return _by_pattern(value, names, what)
+            return {name: value[pattern] for name, pattern in _deciders(value, names, what).items()}
         if isinstance(value, Sequence) and not isinstance(value, str):
             if len(value) != len(names):
                 raise SettingError(
@@ -78,19 +90,57 @@ class PerName(Generic[T]):
         return dict.fromkeys(names, value)
 
 
-def _by_pattern(patterns: Mapping[str, T], names: Sequence[str], what: str) -> dict[str, T]:
-    found: dict[str, T] = {}
-    for pattern, value in patterns.items():
-        matches = fnmatch.filter(names, pattern)
-        if not matches and pattern != "*":
-            raise SettingError(f"{what}: the pattern '{pattern}' matches none of {', '.join(names)}")
-        found.update(dict.fromkeys(matches, value))
-    missing = [name for name in names if name not in found]
-    if missing:
+def matching(patterns: Iterable[str], names: Sequence[str], what: str) -> set[str]:
+    """The ``names`` that at least one of ``patterns`` matches.
+
+    Raises:
+        SettingError: a pattern matches none of them.
+    """
+    return {name for pattern in patterns for name in _matches(pattern, names, what)}
+
+
+def _deciders(patterns: Collection[str], names: Sequence[str], what: str) -> dict[str, str]:
+    """By name the pattern that decides it. Every pattern must decide something."""
+    matches = {pattern: _matches(pattern, names, what) for pattern in sorted(patterns)}
+    found = {name: _deciding(patterns, name, what) for name in names}
+    if missing := [name for name, pattern in found.items() if pattern is None]:
+        raise _uncovered(missing, what)
+    for pattern, matched in matches.items():
+        if pattern not in found.values():
+            raise SettingError(
+                f"{what}: the pattern '{pattern}' decides nothing: stronger entries decide {', '.join(matched)}",
+                "leave it out",
+            )
+    return {name: pattern for name, pattern in found.items() if pattern is not None}
+
+
+def _deciding(patterns: Collection[str], name: str, what: str) -> str | None:
+    """The one of ``patterns`` whose value ``name`` gets; None if none matches. Their order never matters.
+
+    The name itself is stronger than any pattern, and any pattern is stronger than ``*`` alone.
+
+    Raises:
+        SettingError: two other patterns match. Both are named.
+    """
+    if name in patterns:
+        return name
+    found = [pattern for pattern in sorted(patterns) if pattern != "*" and fnmatch.fnmatchcase(name, pattern)]
+    if len(found) > 1:
         raise SettingError(
-            f"{what}: no pattern covers {', '.join(missing)}", "add a '*' entry, first, as the value for all others"
+            f"{what}: the patterns '{found[0]}' and '{found[1]}' both match {name}", f"give {name} an entry of its own"
         )
-    return {name: found[name] for name in names}
+    return found[0] if found else "*" if "*" in patterns else None
+
+
+def _matches(pattern: str, names: Sequence[str], what: str) -> list[str]:
+    matches = [name for name in names if name == pattern or fnmatch.fnmatchcase(name, pattern)]
+    if names and not matches:
+        raise SettingError(f"{what}: the pattern '{pattern}' matches none of {', '.join(names)}")
+    return matches
+
+
+def _uncovered(names: Sequence[str], what: str) -> SettingError:
+    return SettingError(f"{what}: no pattern covers {', '.join(names)}", "add a '*' entry as the value for all others")
 
 
 @dataclass(frozen=True)
@@ -105,6 +155,22 @@ class Component:
     name: str
     settings: Any = None
     distribution: str = ""
+
+
+def values_by_name(settings: Any, path: str = "") -> Iterator[tuple[str, str, PerName[Any]]]:
+    """The values by block or edge in ``settings``, at any depth: their path, ``block`` or ``edge``, and themselves."""
+    if isinstance(settings, Component):
+        yield from values_by_name(settings.settings, path)
+    elif isinstance(settings, Mapping):
+        for key, value in settings.items():
+            yield from values_by_name(value, f"{path}.{key}" if path else str(key))
+    elif dataclasses.is_dataclass(settings) and not isinstance(settings, type | PerName):
+        for field in dataclasses.fields(settings):
+            value, place = getattr(settings, field.name), f"{path}.{field.name}" if path else field.name
+            if isinstance(value, PerName):
+                yield place, field.metadata.get("per", "block"), value
+            else:
+                yield from values_by_name(value, place)
 
 
 def setting(

@@ -15,17 +15,21 @@ from tpzoo.plugin.settings import PerName, per_block, setting
 class AdamSettings(OptimizerSettings):
     """Settings of Adam and AdamW. ``eps`` may differ between blocks, as in the presets of Meulemans et al. 2020."""
 
-    betas: tuple[float, float] = setting((0.9, 0.999), minimum=0, below=1, help="decay of the two running averages")
-    eps: PerName[float] = per_block(1e-8, above=0, help="added to the denominator")
-    amsgrad: bool = setting(False, help="use the largest second moment so far")
+    betas: tuple[float, float] = setting(
+        (0.9, 0.999), minimum=0, below=1, help="b in m = b_1 m + (1 - b_1) g and v = b_2 v + (1 - b_2) g^2"
+    )
+    eps: PerName[float] = per_block(1e-8, above=0, help="W = W - lr m / (sqrt(v) + eps), m and v bias-corrected")
+    amsgrad: bool = setting(False, help="use the largest v so far")
 
 
 @dataclass(frozen=True)
 class SGDSettings(OptimizerSettings):
     """Settings of stochastic gradient descent."""
 
-    momentum: PerName[float] = per_block(0.0, minimum=0, below=1, help="momentum")
-    dampening: float = setting(0.0, minimum=0, maximum=1, help="dampening of the momentum")
+    momentum: PerName[float] = per_block(
+        0.0, minimum=0, below=1, help="mu in m = mu m + (1 - dampening) g, W = W - lr m"
+    )
+    dampening: float = setting(0.0, minimum=0, maximum=1, help="in m = mu m + (1 - dampening) g")
     nesterov: bool = setting(False, help="Nesterov momentum; needs momentum and no dampening")
 
 
@@ -33,10 +37,10 @@ class SGDSettings(OptimizerSettings):
 class RMSpropSettings(OptimizerSettings):
     """Settings of RMSprop."""
 
-    alpha: float = setting(0.99, minimum=0, below=1, help="decay of the running average")
-    eps: PerName[float] = per_block(1e-8, above=0, help="added to the denominator")
+    alpha: float = setting(0.99, minimum=0, below=1, help="a in v = a v + (1 - a) g^2")
+    eps: PerName[float] = per_block(1e-8, above=0, help="W = W - lr g / (sqrt(v) + eps)")
     centered: bool = setting(False, help="divide by the standard deviation, not by the root mean square")
-    momentum: float = setting(0.0, minimum=0, below=1, help="momentum")
+    momentum: float = setting(0.0, minimum=0, below=1, help="mu in m = mu m + g / (sqrt(v) + eps), W = W - lr m")
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,9 @@ class CosineSettings(ScheduleSettings):
     """Settings of the cosine schedule."""
 
     t_max: int | None = setting(None, minimum=1, help="epochs until the rate is lowest; null: all epochs of the run")
-    eta_min: float = setting(0.0, minimum=0, help="the lowest rate")
+    eta_min: float = setting(
+        0.0, minimum=0, help="the lowest rate: eta_min + (lr - eta_min) (1 + cos(pi epoch / t_max)) / 2"
+    )
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class StepSettings(ScheduleSettings):
     """Settings of the step schedule."""
 
     every: int = setting(30, minimum=1, help="epochs between two steps")
-    factor: float = setting(0.1, above=0, help="what the rate is multiplied by at each step")
+    factor: float = setting(0.1, above=0, help="the rate is lr factor^(epoch / every), the exponent rounded down")
 
 
 @dataclass(frozen=True)

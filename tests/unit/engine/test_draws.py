@@ -13,7 +13,7 @@ from tpzoo.runner.build import Built, build
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     data = write_toy_data(tmp_path_factory.mktemp("toy"))
-    overrides = ("feedback=direct", "learner=drl", "rule=dtp", "architecture.hidden=[40,40]", "learner.sigma=[0.5,2.0]")
+    overrides = ("feedback=direct", "learner=drl", "rule=dtp", "architecture.hidden=[40,40]", "learner.sigma=[2.0,0.5]")
     return build(toy(data, *overrides, "precision=float64").experiment, catalogue())
 
 

@@ -32,7 +32,7 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
 
 
 def test_the_default_difference_is_at_the_clean_activation(trace: Trace) -> None:
-    edge = Edge("fc3", "fc3", "fc2", Square(3, 5))
+    edge = Edge("fc2", "fc3", "fc2", Square(3, 5))
     u, d = trace["fc3"].out, torch.full((7, 3), 0.3, dtype=torch.float64)
     expected = ((u + d).square() - u.square()) @ edge.map.matrix.weight.T  # type: ignore[operator]
     found = edge.map.difference(d, Feedback([edge]).at(edge, trace))
@@ -65,7 +65,7 @@ def test_displacements_that_walk_together_arrive_as_they_would_alone(trace: Trac
 
 
 def test_maps_at_rest_remember_until_they_move(trace: Trace) -> None:
-    edge = Edge("fc3", "fc3", "fc2", Square(3, 5))
+    edge = Edge("fc2", "fc3", "fc2", Square(3, 5))
     feedback = Feedback([edge])
     d = torch.full((7, 3), 0.3, dtype=torch.float64)
     with feedback.at_rest(trace), torch.no_grad():

@@ -11,10 +11,9 @@ import pytest
 
 from tpzoo.engine.feedback import Ends, FeedbackMap, no_twins
 from tpzoo.errors import CompatibilityError, SettingError, UnknownComponentError
-from tpzoo.zoo.feedback import mlp, random_hidden
+from tpzoo.zoo.feedback import mirror, mlp, random_hidden
 from tpzoo.zoo.feedback.dense import DenseMap
 from tpzoo.zoo.feedback.linear import LinearMap
-from tpzoo.zoo.feedback.mirror import MirrorMap
 from tpzoo.zoo.feedback.plugin import (
     DenseSettings,
     LinearSettings,
@@ -27,7 +26,9 @@ FORMS = [(DenseMap, DenseSettings), (LinearMap, LinearSettings)]
 
 
 def ends(source: tuple[int, ...], target: tuple[int, ...], **parts: Any) -> Ends:
-    return Ends("stem", "output", "stem", source, target, parts.get("blocks", ()), parts.get("make_twin", no_twins))
+    blocks, make_twin = parts.get("blocks", ()), parts.get("make_twin", no_twins)
+    names = tuple(f"fc{i}" for i, _ in enumerate(blocks))
+    return Ends("stem", "output", "stem", source, target, blocks, names, make_twin)
 
 
 @pytest.mark.parametrize(("form", "settings"), FORMS)
@@ -67,7 +68,7 @@ def test_a_missing_twin_is_named_with_what_would_work() -> None:
         raise UnknownComponentError("no twin for the module type Attention", "known: Linear.")
 
     with pytest.raises(CompatibilityError) as caught:
-        MirrorMap(MirrorSettings(), ends((2,), (3,), blocks=(object(),), make_twin=make_twin))
-    assert "block 'stem'" in caught.value.what
+        mirror.build(MirrorSettings(), ends((2,), (3,), blocks=(object(),), make_twin=make_twin))
+    assert "block 'fc0'" in caught.value.what  # the one that would be inverted, not the node that the edge reaches
     assert "Attention" in caught.value.what
     assert all(word in caught.value.hint for word in ("map=dense", "tied", "plugin"))

@@ -45,10 +45,18 @@ def test_copies_of_the_forward_weights_are_aligned(overrides: tuple[str, ...]) -
 def test_weight_alignment_is_the_angle_and_the_distance_of_whole_tensors() -> None:
     built = build_from(*LINEAR, "probes.weight_alignment.every=1", "feedback_training.iterations=0")
     weight = built.engine.network.get_parameter("blocks.fc2.linear.weight").detach().clone()
-    feedback = built.engine.feedback.get_parameter("maps.fc2.twin.twins.linear.matrix.weight").detach().T
+    feedback = built.engine.feedback.get_parameter("maps.fc1.twin.twins.linear.matrix.weight").detach().T
     found = measured(built, "weight_alignment")
     assert found["fc2/angle"] == pytest.approx(float(angle(weight, feedback)))
     assert found["fc2/distance"] == pytest.approx(float((weight - feedback).norm() / weight.norm()))
+
+
+@pytest.mark.parametrize(("path", "columns"), [("layerwise", {"fc2", "fc3"}), ("direct", {"fc3"})])
+def test_weight_alignment_is_named_by_the_block_that_is_inverted(path: str, columns: set[str]) -> None:
+    """A direct edge over several blocks mirrors none."""
+    built = build_from(*LINEAR, f"feedback={path}", "feedback.map=linear", "probes.weight_alignment.every=1")
+    found = measured(built, "weight_alignment")
+    assert {name.split("/")[0] for name in found} == columns
 
 
 def test_linear_blocks_have_the_angle_of_their_weights() -> None:
@@ -57,11 +65,11 @@ def test_linear_blocks_have_the_angle_of_their_weights() -> None:
     built = build_from(*LINEAR, *overrides, "feedback_training.iterations=0")
     jacobians = measured(built, "jacobian_alignment")
     weights = measured(build_from(*LINEAR, *overrides, "feedback_training.iterations=0"), "weight_alignment")
-    for edge in ("fc2", "fc3"):
-        assert jacobians[f"{edge}/angle"] == pytest.approx(weights[f"{edge}/angle"], abs=1.0)
+    for edge, inverted in (("fc1", "fc2"), ("fc2", "fc3")):
+        assert jacobians[f"{edge}/angle"] == pytest.approx(weights[f"{inverted}/angle"], abs=1.0)
     weight = build_from(*LINEAR).engine.network.get_parameter("blocks.fc3.linear.weight").detach()
-    feedback = built.engine.feedback.get_parameter("maps.fc3.twin.twins.linear.matrix.weight").detach()
-    assert jacobians["fc3/ratio"] == pytest.approx(float(feedback.norm() / weight.norm()), rel=0.02)
+    feedback = built.engine.feedback.get_parameter("maps.fc2.twin.twins.linear.matrix.weight").detach()
+    assert jacobians["fc2/ratio"] == pytest.approx(float(feedback.norm() / weight.norm()), rel=0.02)
 
 
 def test_the_true_adjoint_of_an_elu_network_has_angle_zero() -> None:
@@ -71,7 +79,7 @@ def test_the_true_adjoint_of_an_elu_network_has_angle_zero() -> None:
         *VGG, "feedback.map.init=symmetric", "probes.jacobian_alignment.every=1", "feedback_training.iterations=0"
     )
     found = measured(built, "jacobian_alignment")
-    assert found["fc1/angle"] < 1e-3  # linear: exact
+    assert found["conv4/angle"] < 1e-3  # it inverts fc1, which is linear: exact
     assert all(value < 20 for name, value in found.items() if name.endswith("angle"))
 
 

@@ -47,7 +47,7 @@ def moved(before: dict[str, Tensor], built: Built) -> set[str]:
     return {name.rsplit(".", 2)[0] for name in before if not torch.equal(before[name], after[name])}
 
 
-BLOCKS, MAPS = {"blocks.fc1", "blocks.fc2", "blocks.fc3"}, {"maps.fc2", "maps.fc3"}
+BLOCKS, MAPS = {"blocks.fc1", "blocks.fc2", "blocks.fc3"}, {"maps.fc1", "maps.fc2"}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ BLOCKS, MAPS = {"blocks.fc1", "blocks.fc2", "blocks.fc3"}, {"maps.fc2", "maps.fc
         ("optimizer.feedback.train=fc2", BLOCKS | {"maps.fc2"}),
         ("feedback_training.iterations=0", BLOCKS),
         ("learner=frozen", BLOCKS),
-        ("feedback_training.iterations={fc2: 0, fc3: 1}", BLOCKS | {"maps.fc3"}),
+        ("feedback_training.iterations={fc1: 0, fc2: 1}", BLOCKS | {"maps.fc2"}),
     ],
 )
 def test_only_what_train_names_moves(override: str, expected: set[str], data: Path) -> None:
@@ -89,7 +89,7 @@ def test_each_block_has_its_own_rate(data: Path) -> None:
     ("override", "parts"),
     [
         ("optimizer.forward.lr=[0.1,0.2]", ["lr lists 2 values for 3 names", "fc1, fc2, fc3"]),
-        ("optimizer.feedback.lr=[0.1,0.2,0.3]", ["lr lists 3 values for 2 names", "fc3, fc2"]),
+        ("optimizer.feedback.lr=[0.1,0.2,0.3]", ["lr lists 3 values for 2 names", "fc1, fc2"]),
         ("learner.sigma=[0.1]", ["sigma lists 1 values for 2 names"]),
         ("feedback_training.iterations=[1,2,3]", ["iterations lists 3 values for 2 names"]),
         ("optimizer.forward.train=conv*", ["'conv*' matches none of fc1, fc2, fc3"]),
@@ -128,16 +128,66 @@ class Mirroring(Reconstruction):
     mirrors_forward_optimizer = True
 
 
+def built_mirroring(data: Path, *overrides: str) -> Built:
+    experiment = toy(data, *DTP, "precision=float64", *overrides).experiment
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tpzoo.zoo.learners.reconstruction.Reconstruction", _mirroring(experiment.learner))
+        return build(experiment, catalogue())
+
+
 def test_a_mirrored_optimizer_takes_the_settings_of_the_blocks(data: Path) -> None:
     overrides = ("optimizer.forward.lr=[0.1,0.2,0.3]", "optimizer.forward.momentum=0.5", "optimizer.feedback=adam")
-    experiment = toy(data, *DTP, *overrides).experiment
-    make = _mirroring(experiment.learner)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tpzoo.zoo.learners.reconstruction.Reconstruction", make)
-        backward = build(experiment, catalogue()).feedback.weights
+    backward = built_mirroring(data, *overrides).feedback.weights
     assert isinstance(backward.optimizer, torch.optim.SGD)
     found = {group["name"]: (group["lr"], group["momentum"]) for group in backward.optimizer.param_groups}
-    assert found == {"fc3": (0.3, 0.5), "fc2": (0.2, 0.5)}
+    assert found == {"fc2": (0.3, 0.5), "fc1": (0.2, 0.5)}
+
+
+def test_in_mirrored_training_each_difference_decays_by_the_rate_of_its_own_block(data: Path) -> None:
+    """Kolen and Pollack 1994: equal steps of W and V^T leave (1 - lr wd) of W - V^T, with lr and wd of that block."""
+    rates, decays, steps = {"fc1": 0.1, "fc2": 0.2, "fc3": 0.4}, {"fc1": 0.5, "fc2": 0.9, "fc3": 0.3}, 5
+    overrides = (f"optimizer.forward.lr={rates}", f"optimizer.forward.weight_decay={decays}", "feedback.map=linear")
+    built = built_mirroring(data, *overrides)
+    weights = {name: block.linear.weight for name, block in built.engine.network.blocks.items()}
+    edges = {edge.blocks[0]: edge for edge in built.engine.feedback.edges}
+    assert set(edges) == {"fc2", "fc3"}
+
+    def differences() -> dict[str, Tensor]:
+        return {name: weights[name].detach() - edge.map.matrix.weight.detach().T for name, edge in edges.items()}
+
+    before, generator = differences(), torch.Generator().manual_seed(0)
+    for _ in range(steps):
+        step = {name: torch.randn(weights[name].shape, generator=generator, dtype=torch.float64) for name in edges}
+        built.forward.weights.step({f"{name}.linear.weight": value for name, value in step.items()})
+        built.feedback.weights.step({f"{edges[name].name}.matrix.weight": value.T for name, value in step.items()})
+    for name, left in differences().items():
+        torch.testing.assert_close(
+            left, (1 - rates[name] * decays[name]) ** steps * before[name], rtol=1e-9, atol=1e-12
+        )
+
+
+def test_a_mirrored_edge_learns_if_its_block_does(data: Path) -> None:
+    built = built_mirroring(data, "optimizer.forward.train=[fc1,fc3]")
+    assert {name.split(".")[0] for name in built.feedback.weights.trained} == {"fc2"}  # it inverts fc3
+
+
+def test_an_edge_that_inverts_blocks_with_different_settings_has_none_to_mirror(data: Path) -> None:
+    direct = ("feedback=direct", "feedback.map=linear")
+    assert len(built_mirroring(data, *direct).feedback.weights.trained) == 2  # all alike: nothing to choose
+    with pytest.raises(SettingError, match=r"edge 'fc1' takes .* fc2, fc3, which differ"):
+        built_mirroring(data, *direct, "optimizer.forward.lr=[0.1,0.2,0.3]")
+
+
+@pytest.mark.parametrize("path", ["layerwise", "direct"])
+def test_a_list_by_edge_runs_from_input_to_output(path: str, data: Path) -> None:
+    overrides = (f"feedback={path}", "optimizer.feedback.lr=[0.1,0.2]", "feedback_training.iterations=[3,4]")
+    built = build(toy(data, *DTP, *overrides, "learner.sigma=[0.5,0.6]").experiment, catalogue())
+    assert {group["name"]: group["lr"] for group in built.feedback.weights.optimizer.param_groups} == {
+        "fc1": 0.1,
+        "fc2": 0.2,
+    }
+    assert built.engine.iterations.by_edge == {"fc1": 3, "fc2": 4}
+    assert [built.engine.learner.settings.sigma[name] for name in ("fc1", "fc2")] == [0.5, 0.6]
 
 
 def _mirroring(chosen: Component) -> type[Learner]:

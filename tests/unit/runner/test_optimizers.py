@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from tpzoo.engine.optimise import WeightStepper
 from tpzoo.errors import SettingError
 from tpzoo.runner import optimizers
 
@@ -43,6 +44,16 @@ def test_adam_equals_one_plain_optimizer_for_each_block(name: str, plain: Any) -
             foreach=False, fused=False,
         )  # fmt: skip
         torch.testing.assert_close(found[number], run(alone)[0], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_gradient_that_is_a_transposed_view_steps_every_weight_by_its_own_value(fused: bool) -> None:
+    """W = -g after one step of rate 1, whatever the order of g in memory (a fused kernel reads the memory alone)."""
+    layer, gradient = torch.nn.Linear(2, 3, bias=False), torch.arange(6.0).view(2, 3).T
+    torch.nn.init.zeros_(layer.weight)
+    stepper = WeightStepper({"fc1": layer}, torch.optim.SGD(layer.parameters(), lr=1.0, fused=fused))
+    stepper.step({"fc1.weight": gradient})
+    assert torch.equal(layer.weight.detach(), -gradient)
 
 
 def test_adam_is_fused_where_there_is_a_kernel() -> None:

@@ -10,7 +10,7 @@ from tpzoo import FeedbackLearner, PerName, hookimpl, per_edge
 class MyEntrySettings:
     """Settings of ``my_entry``."""
 
-    sigma: PerName[float] = per_edge(0.1, above=0, help="standard deviation of the noise on the activation")
+    sigma: PerName[float] = per_edge(0.1, above=0, help="standard deviation of the noise: h~ = h + sigma eps")
 
 
 @hookimpl

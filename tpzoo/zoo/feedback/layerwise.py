@@ -1,4 +1,4 @@
-"""Layerwise feedback: from every block to the one below it (Lee et al. 2015). Edges are named by the block inverted."""
+"""Layerwise feedback: from every block to the one below it (Lee et al. 2015). Edges are named by their target."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ def build(settings: LayerwiseSettings, network: Network, connect: Connect) -> Fe
     """One edge for every block but the first, top first."""
     names = [node.name for node in network.nodes]
     pairs = list(zip(names[1:], names[:-1], strict=True))
-    return Feedback([connect(upper, upper, lower) for upper, lower in reversed(pairs)])
+    return Feedback([connect(lower, upper, lower) for upper, lower in reversed(pairs)])

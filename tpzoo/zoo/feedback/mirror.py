@@ -89,7 +89,8 @@ def build(settings: MirrorSettings, ends: Ends) -> FeedbackMap:
         CompatibilityError: the edge spans several blocks, or a layer of the block has no twin.
     """
     if len(ends.blocks) != 1:
-        what = f"map 'mirror' inverts one block, and edge '{ends.name}' spans {len(ends.blocks)}"
+        inverted = ", ".join(ends.block_names) or "none"
+        what = f"map 'mirror' inverts one block, and edge '{ends.name}' spans {len(ends.blocks)}: {inverted}"
         raise CompatibilityError(what, "use feedback=layerwise with it, or feedback.map=linear with a direct path")
     twin = twin_of_block(settings, ends)
     tail = weights_at(twin)
@@ -105,7 +106,7 @@ def twin_of_block(settings: MirrorSettings, ends: Ends) -> TwinLayer:
     try:
         return ends.make_twin(ends.blocks[0], ends.target_shape, ends.source_shape, settings)
     except UnknownComponentError as error:
-        what = f"map 'mirror' cannot invert block '{ends.name}': {error.what}"
+        what = f"map 'mirror' cannot invert block '{ends.block_names[0]}': {error.what}"
         instead = "use feedback=layerwise with feedback.map=dense, or feedback=tied, or a plugin with that twin"
         raise CompatibilityError(what, f"{instead}; {error.hint}") from error
 

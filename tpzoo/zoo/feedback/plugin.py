@@ -15,22 +15,22 @@ MAX_WEIGHTS_HELP = "refuse a matrix of more weights than this, before it is made
 class LayerwiseSettings:
     """Settings of ``layerwise``."""
 
-    map: Component = component("map", "dense", help="what sits on every edge")
+    map: Component = component("map", "dense", help="g of every edge: d_target = g(h_source + d_source) - g(h_source)")
 
 
 @dataclass(frozen=True)
 class DirectSettings:
     """Settings of ``direct``."""
 
-    map: Component = component("map", "linear", help="what sits on every edge")
+    map: Component = component("map", "linear", help="g of every edge: d_target = g(h_L + d_L) - g(h_L)")
 
 
 @dataclass(frozen=True)
 class DenseSettings:
     """Settings of map ``dense``."""
 
-    activation: str = setting("tanh", choices=ACTIVATION_NAMES, help="nonlinearity after the matrix")
-    bias: bool = setting(True, help="whether the map has a bias")
+    activation: str = setting("tanh", choices=ACTIVATION_NAMES, help="s in g(u) = s(Q u + b)")
+    bias: bool = setting(True, help="whether there is a b in g(u) = s(Q u + b)")
     init: str = setting("xavier_normal", choices=INITIALISATION_NAMES, help="initialisation; 'torch' is its own")
     max_weights: int = setting(MAX_WEIGHTS, minimum=1, help=MAX_WEIGHTS_HELP)
 
@@ -40,7 +40,7 @@ class LinearSettings:
     """Settings of map ``linear``."""
 
     bias: PerName[bool] = per_edge(
-        False, help="whether the map has a bias, by pattern but not as a list; it cancels in every difference"
+        False, help="whether g(u) = Q u + b has a b, by pattern but not as a list; it cancels in every difference"
     )
     init: str = setting("xavier_normal", choices=INITIALISATION_NAMES, help="initialisation; 'torch' is its own")
     max_weights: int = setting(MAX_WEIGHTS, minimum=1, help=MAX_WEIGHTS_HELP)
@@ -60,20 +60,22 @@ class MirrorSettings:
     )
 
 
-RECURRENT_HELP = "show the map the clean activation at its target, beside what is sent to it"
-BYPASS_HELP = "the map from the output to the last hidden block is a single layer (as published), never recurrent"
+RECURRENT_HELP = (
+    "show the map the clean activation h at its target beside what is sent to it: [r(u); h], or [u; h] in mlp"
+)
+BYPASS_HELP = "the map from the output to the last hidden block is t(Q u + d) (as published), never recurrent"
 
 
 @dataclass(frozen=True)
 class RandomHiddenSettings:
     """Settings of map ``random_hidden``."""
 
-    width: int = setting(1024, minimum=1, help="number of random features")
-    hidden_activation: str = setting("tanh", choices=ACTIVATION_NAMES, help="nonlinearity of the random features")
-    activation: str = setting("tanh", choices=ACTIVATION_NAMES, help="nonlinearity after the trained matrix")
+    width: int = setting(1024, minimum=1, help="number of random features: rows of V in r(u) = phi(V u + c)")
+    hidden_activation: str = setting("tanh", choices=ACTIVATION_NAMES, help="phi in r(u) = phi(V u + c)")
+    activation: str = setting("tanh", choices=ACTIVATION_NAMES, help="t in g(u) = t(Q r(u) + d)")
     recurrent: bool = setting(False, help=RECURRENT_HELP)
     bypass_last: bool = setting(True, help=BYPASS_HELP)
-    init: str = setting("xavier_normal", choices=INITIALISATION_NAMES, help="of the trained matrix; 'torch' is its own")
+    init: str = setting("xavier_normal", choices=INITIALISATION_NAMES, help="initialisation of Q; 'torch' is its own")
     max_weights: int = setting(MAX_WEIGHTS, minimum=1, help=MAX_WEIGHTS_HELP)
 
 
@@ -81,9 +83,11 @@ class RandomHiddenSettings:
 class MlpMapSettings:
     """Settings of map ``mlp``."""
 
-    hidden: tuple[int, ...] = setting((100,), minimum=1, help="width of every hidden layer of the map")
-    hidden_activation: str = setting("tanh", choices=ACTIVATION_NAMES, help="nonlinearity of its hidden layers")
-    activation: str = setting("tanh", choices=ACTIVATION_NAMES, help="nonlinearity of its last layer")
+    hidden: tuple[int, ...] = setting(
+        (100,), minimum=1, help="width of every hidden layer of g(u) = t(Q_n phi(... phi(Q_1 u + d_1) ...) + d_n)"
+    )
+    hidden_activation: str = setting("tanh", choices=ACTIVATION_NAMES, help="phi, of its hidden layers")
+    activation: str = setting("tanh", choices=ACTIVATION_NAMES, help="t, of its last layer")
     recurrent: bool = setting(False, help=RECURRENT_HELP)
     bypass_last: bool = setting(True, help=BYPASS_HELP)
     init: str = setting("xavier_normal", choices=INITIALISATION_NAMES, help="initialisation; 'torch' is its own")

@@ -6,6 +6,7 @@ the oracle of everything else that flows down a feedback path.
 
 from __future__ import annotations
 
+import itertools
 from typing import final
 
 from torch import Tensor
@@ -27,7 +28,8 @@ class TiedMap(FeedbackMap):
 
 
 def build(settings: None, network: Network, connect: Connect) -> Feedback:
-    """One edge for every block but the first, top first."""
-    names = [node.name for node in network.nodes]
-    pairs = list(zip(names[1:], names[:-1], strict=True))
-    return Feedback([Edge(upper, upper, lower, TiedMap()) for upper, lower in reversed(pairs)])
+    """One edge for every block but the first, top first, named by its target."""
+    pairs = reversed(list(itertools.pairwise(network.nodes)))
+    return Feedback(
+        [Edge(lower.name, upper.name, lower.name, TiedMap(), blocks=(upper.block,)) for lower, upper in pairs]
+    )

@@ -7,32 +7,46 @@ from tpzoo import FeedbackLearner, PerName, hookimpl, per_edge, setting
 from tpzoo.zoo.papers import ERNOULT_2022, LEE_2015, MEULEMANS_2020, SHIBUYA_2023
 
 REDUCTIONS = ("mean", "sum")
+NOISE = "standard deviation of the noise on the activation at the target: h~ = h + sigma eps, eps ~ N(0, 1)"
+REDUCTION = "|.|^2 of the loss: mean or sum over units; over the batch always the mean"
+BOTH_ENDS = (
+    "standard deviation of the noise at both ends of an edge: dx, dy ~ N(0, sigma^2), dx on the target s, dy on the"
+    " source s'; loss = -2 <dx, G(F(s + dx)) - r> + |G(s' + dy) - r|^2, with s' = F(s) and r = G(s')"
+)
 
 
 @dataclass(frozen=True)
 class ReconstructionSettings:
     """Settings of ``reconstruction``."""
 
-    sigma: PerName[float] = per_edge(0.1, minimum=0, help="standard deviation of the noise on the activation")
-    target: str = setting("noisy", choices=("noisy", "clean"), help="which activation is to be reconstructed")
-    reduction: str = setting("mean", choices=REDUCTIONS, help="mean or sum over units; over the batch always the mean")
-    scale: str = setting("inverse_variance", choices=("inverse_variance", "none"), help="factor 1 / sigma^2, or none")
-    sigma_floor: float = setting(0.0, minimum=0, help="least sigma in that factor (Meulemans et al. 2020: 0.02)")
+    sigma: PerName[float] = per_edge(0.1, minimum=0, help=NOISE)
+    target: str = setting(
+        "noisy", choices=("noisy", "clean"), help="t in loss = c |g(F(h~)) - t|^2: the noisy h~, or the clean h"
+    )
+    reduction: str = setting("mean", choices=REDUCTIONS, help=REDUCTION)
+    scale: str = setting(
+        "inverse_variance",
+        choices=("inverse_variance", "none"),
+        help="c in loss = c |g(F(h~)) - t|^2: 1 / max(sigma, sigma_floor)^2, or 1",
+    )
+    sigma_floor: float = setting(0.0, minimum=0, help="c = 1 / max(sigma, sigma_floor)^2 (Meulemans et al. 2020: 0.02)")
 
 
 @dataclass(frozen=True)
 class DrlSettings:
     """Settings of ``drl``."""
 
-    sigma: PerName[float] = per_edge(0.1, above=0, help="standard deviation of the noise on the activation")
-    reduction: str = setting("mean", choices=REDUCTIONS, help="mean or sum over units; over the batch always the mean")
+    sigma: PerName[float] = per_edge(
+        0.1, above=0, help=f"{NOISE}; loss = |g_diff(F(h~)) - sigma eps|^2 / sigma^2, g_diff from the output to h"
+    )
+    reduction: str = setting("mean", choices=REDUCTIONS, help=REDUCTION)
 
 
 @dataclass(frozen=True)
 class LdrlSettings:
     """Settings of ``ldrl``."""
 
-    sigma: PerName[float] = per_edge(0.1, above=0, help="standard deviation of the noise at both ends")
+    sigma: PerName[float] = per_edge(0.1, above=0, help=BOTH_ENDS)
     samples: int = setting(1, minimum=1, help="noise samples in each step; their losses are averaged")
     indices: str = setting(
         "noisy", choices=("noisy", "clean"), help="pool indices of the noisy pass, as published, or of the clean one"
@@ -43,10 +57,14 @@ class LdrlSettings:
 class RidgeSettings:
     """Settings of ``ridge``."""
 
-    sigma: PerName[float] = per_edge(0.1, above=0, help="standard deviation of the noise on the activation")
-    damping: PerName[float] = per_edge(0.01, above=0, help="lambda in J^T (J J^T + lambda I)^-1")
+    sigma: PerName[float] = per_edge(0.1, above=0, help=NOISE)
+    damping: PerName[float] = per_edge(
+        0.01,
+        above=0,
+        help="lambda in Q = (sum sigma eps do^T) (sum do do^T + lambda I)^-1, about J^T (J J^T + lambda I)^-1",
+    )
     decay: float = setting(
-        0.9, minimum=0, maximum=1, help="what is left of the sums at the next batch; 1: all batches count alike"
+        0.9, minimum=0, maximum=1, help="sums = decay sums + those of the batch; 1: all batches count alike"
     )
 
 

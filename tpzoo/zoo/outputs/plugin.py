@@ -13,7 +13,9 @@ class GradientSettings:
 
     step_size: float = setting(0.1, above=0, help="d_L = -step_size dloss/dh_L of every sample")
     reduction: str = setting(
-        "sum", choices=("sum", "mean"), help="step down each sample's own loss, or down the mean loss of the batch"
+        "sum",
+        choices=("sum", "mean"),
+        help="loss of that step: each sample's own, or the mean of the batch (1 / batch of it)",
     )
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from tpzoo import MetricProbe, PerName, ProbeSettings, SettingError, hookimpl, per_block, setting
 from tpzoo.zoo.papers import ERNOULT_2022, MEULEMANS_2020, MEULEMANS_2021
 
-DAMPING = "lambda; 0: the pseudo-inverse"
+TARGET_DAMPING = "lambda in J^T (J J^T + lambda I)^-1 d_L, J = dh_L/dh of a sample; 0: the pseudo-inverse"
+STEP_DAMPING = "lambda in J^T (J J^T + lambda I)^-1 dloss/dh_L, J for the block's weights; 0: the pseudo-inverse"
 MAX_ENTRIES = 100_000_000  # 800 MB in float64
 MAX_ENTRIES_HELP = "refuse a matrix of more entries than this: (batch outputs)^2, or (batch outputs) x parameters"
 DAMPINGS = (0.0, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)
@@ -23,15 +24,15 @@ class AngleSettings(ProbeSettings):
 class JacobianSettings(ProbeSettings):
     """Settings of ``jacobian_alignment``."""
 
-    vectors: int = setting(8, minimum=1, help="random displacements by which both Jacobians are compared")
-    epsilon: float = setting(1e-3, above=0, help="their size, against the standard deviation of the activation")
+    vectors: int = setting(8, minimum=1, help="random d in E <J_G d, J_F^T d>, by which both are compared")
+    epsilon: float = setting(1e-3, above=0, help="size of d in J_G d, in standard deviations of the activation")
 
 
 @dataclass(frozen=True)
 class GaussNewtonAngleSettings(ProbeSettings):
     """Settings of ``gn_angle``."""
 
-    damping: PerName[float] = per_block(0.0, minimum=0, help=DAMPING)
+    damping: PerName[float] = per_block(0.0, minimum=0, help=STEP_DAMPING)
     max_entries: int = setting(MAX_ENTRIES, minimum=1, help=MAX_ENTRIES_HELP)
 
 
@@ -39,14 +40,14 @@ class GaussNewtonAngleSettings(ProbeSettings):
 class GntAngleSettings(AngleSettings):
     """Settings of ``gnt_angle``."""
 
-    damping: PerName[float] = per_block(0.0, minimum=0, help=DAMPING)
+    damping: PerName[float] = per_block(0.0, minimum=0, help=TARGET_DAMPING)
 
 
 @dataclass(frozen=True)
 class DampingSearchSettings(ProbeSettings):
     """Settings of ``gnt_damping_search``."""
 
-    dampings: tuple[float, ...] = setting(DAMPINGS, minimum=0, help="the dampings to try, at every block")
+    dampings: tuple[float, ...] = setting(DAMPINGS, minimum=0, help="each lambda of gnt_angle to try, at every block")
 
     def __post_init__(self) -> None:
         if not self.dampings:
@@ -57,7 +58,7 @@ class DampingSearchSettings(ProbeSettings):
 class ActivationAngleSettings(ProbeSettings):
     """Settings of ``activation_angle``."""
 
-    damping: PerName[float] = per_block(0.0, minimum=0, help=DAMPING)
+    damping: PerName[float] = per_block(0.0, minimum=0, help=TARGET_DAMPING)
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ class NullSpaceSettings(ProbeSettings):
 class ConditionTwoSettings(ProbeSettings):
     """Settings of ``condition_two``."""
 
-    space: str = setting("pre", choices=("pre", "out"), help="J for pre-activations, as published, or for activations")
-    epsilon: float = setting(1e-3, above=0, help="size of the displacements of the output by which Q is measured")
+    space: str = setting("pre", choices=("pre", "out"), help="J = dh_L/da (pre-activations), as published, or dh_L/dh")
+    epsilon: float = setting(1e-3, above=0, help="size of d_L in Q d_L, by which Q is measured")
 
 
 @dataclass(frozen=True)

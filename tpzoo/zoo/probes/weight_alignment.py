@@ -15,7 +15,10 @@ from tpzoo import Probe, ProbeSettings, Snapshot, angle
 
 @final
 class WeightAlignment(Probe):
-    """``edge/angle`` and ``edge/distance``; for blocks of several layers ``edge.layer/angle`` of each."""
+    """``block/angle`` and ``block/distance``, by the block inverted; ``block.layer/angle`` if it has several layers.
+
+    A block of an unrolled recurrence has several maps: there the node that is inverted takes the block's place.
+    """
 
     def __init__(self, settings: ProbeSettings) -> None:
         self.every = settings.every
@@ -23,11 +26,12 @@ class WeightAlignment(Probe):
     def measure(self, snapshot: Snapshot) -> dict[str, Tensor]:
         trace, found = snapshot.clean_trace(), {}
         for edge in snapshot.feedback.edges:
-            mirrored = edge.map.mirrored()
-            block = snapshot.network.get_submodule(f"blocks.{trace[edge.source].block}")
-            weights = dict(block.named_parameters(remove_duplicate=False))
+            if not (mirrored := edge.map.mirrored()):
+                continue
+            inverted = trace[edge.source]
+            weights = dict(snapshot.network.blocks[inverted.block].named_parameters(remove_duplicate=False))
             for name, backward in mirrored.items():
-                label = edge.name if len(mirrored) == 1 else f"{edge.name}.{name.removesuffix('.weight')}"
+                label = inverted.name if len(mirrored) == 1 else f"{inverted.name}.{name.removesuffix('.weight')}"
                 forward = weights[name].detach()
                 found[f"{label}/angle"] = angle(forward, backward)
                 found[f"{label}/distance"] = (forward - backward.detach()).norm() / forward.norm()

@@ -11,7 +11,9 @@ from tpzoo.zoo.papers import BENGIO_2014, LEE_2015, MEULEMANS_2020
 class GaussNewtonSettings(RuleSettings):
     """Settings of ``gauss_newton``."""
 
-    damping: PerName[float] = per_block(0.0, minimum=0, help="lambda; 0: the pseudo-inverse")
+    damping: PerName[float] = per_block(
+        0.0, minimum=0, help="lambda in d_i = J_i^T (J_i J_i^T + lambda I)^-1 d_L; 0: the pseudo-inverse"
+    )
 
 
 @hookimpl

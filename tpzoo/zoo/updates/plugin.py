@@ -25,7 +25,7 @@ class MinimalNormSettings:
     norm_ratio: float = setting(
         1.0,
         minimum=0,
-        help="rho of the metric |dW|^2 + |db|^2 / rho in which the change is least; 0: no bias moves",
+        help="rho in dW = D h^T / (|h|^2 + rho), db = rho D / (|h|^2 + rho), with D = s'(a) d; 0: no bias moves",
     )
 
 
