@@ -1,11 +1,11 @@
-# make demo | test | lint | clean. A fresh machine needs python3 >= 3.11 and nothing else.
+# make demo | test | test-all | lint | clean. A fresh machine needs python3 >= 3.11 and nothing else.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-all lint clean
 
 demo: $(VENV)/test.stamp
 	@run=runs/demo/$$(date -u +%Y%m%dT%H%M%SZ) && \
@@ -15,6 +15,10 @@ demo: $(VENV)/test.stamp
 # A worker for every core, each with one thread: tests are small, and threads of several workers would fight.
 test: $(VENV)/test.stamp
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+# As test, and every legal combination of components is trained, not a cover of them.
+test-all: export TPZOO_TEST_ALL = 1
+test-all: test
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
