@@ -104,6 +104,6 @@ def test_the_built_in_catalogue_loads_no_torch() -> None:
     subprocess.run([sys.executable, "-c", f"{load}; import sys; sys.exit('torch' in sys.modules)"], check=True)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_no_file_outgrows_a_reader(path: Path) -> None:
-    assert len(path.read_text("utf-8").splitlines()) <= 400
+def test_no_file_outgrows_a_reader() -> None:
+    lengths = {path.relative_to(PACKAGE).as_posix(): len(path.read_text("utf-8").splitlines()) for path in FILES}
+    assert {name: length for name, length in lengths.items() if length > 400} == {}
