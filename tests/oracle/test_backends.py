@@ -1,4 +1,8 @@
-"""The two ways of differentiating give the same numbers, and both give those of torch.func.jacrev."""
+"""The two ways of differentiating give the same numbers, and both give those of torch.func.jacrev.
+
+If it fails: vmap and seed batches, or whatever else needs the functional way, would train with other gradients than
+the plain way: results would depend on how the code runs, not on the method.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,9 @@
 
 eta multiplies the gradient of the mean loss, local losses are sums (dense) or means (conv) of squared displacements
 without a half: gradients are then 2 eta / B, or 2 eta / (B C H W), of those in tpzoo's own convention.
+
+If it fails: step sizes and learning rates of the papers would mean something else here, by factors of 2, of the batch
+size or of the number of pixels: published settings would train another experiment.
 """
 
 from __future__ import annotations

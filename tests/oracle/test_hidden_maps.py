@@ -2,6 +2,9 @@
 
 See Meulemans et al. 2020: V, c are uniform within 1/sqrt(n_L) and never train, the recurrent variant sees the clean
 activation of its target, and the last hidden layer's map is a single layer.
+
+If it fails: DDTP-RHL would train another network than the paper does: features that should be fixed would learn, or
+edges would not share them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""L-DRL against the published loss, its fixed points, and backpropagation (Ernoult et al. 2022)."""
+"""L-DRL against the published loss, its fixed points, and backpropagation (Ernoult et al. 2022).
+
+If it fails: feedback trained by L-DRL would not come near the transposed Jacobian, and results of Ernoult et al. 2022
+could not be reproduced.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Fast paths of the learners give the gradients of their plain definitions, and of a slow version written out here."""
+"""Fast paths of the learners give the gradients of their plain definitions, and of a slow version written out here.
+
+If it fails: feedback weights would follow the gradient of some other loss than the one that the learner is named
+after, for all networks or only for some: a wrong method with a plausible curve.
+"""
 
 from __future__ import annotations
 

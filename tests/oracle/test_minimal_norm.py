@@ -1,4 +1,8 @@
-"""The minimal-norm update: Delta W = D h^T / (|h|^2 + rho), Delta b = rho D / (|h|^2 + rho), D = s'(a) d."""
+"""The minimal-norm update: Delta W = D h^T / (|h|^2 + rho), Delta b = rho D / (|h|^2 + rho), D = s'(a) d.
+
+If it fails: the minimal-norm update would not bring a layer to its target in one step, or not by the least change:
+comparing it with the gradient update would say nothing.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Passes through the network: stacked ones equal single ones, and only a training pass moves a buffer."""
+"""Passes through the network: stacked ones equal single ones, and only a training pass moves a buffer.
+
+If it fails: noise passes of the feedback would move the statistics of batch norm, or stacked passes would mix up
+samples: training the feedback would change the network that it is to invert.
+"""
 
 from __future__ import annotations
 

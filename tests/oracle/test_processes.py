@@ -3,6 +3,8 @@
 The engine of a process cuts its noise out of a draw for the whole batch (``Share``) and averages its gradients with
 the other's (``WeightStepper``'s ``mean``). The two run in lockstep: a thread for each, and a meeting place for the
 averages.
+
+If it fails: a run on two devices would be another experiment than the same run on one.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Closed-form feedback: what it is on a linear network, what its memory does, and how the engine takes it.
 
 Oracle 3 of Meulemans et al. 2020: for linear feedback the optimum is J^T (J J^T + lambda I)^-1.
+
+If it fails: closed-form feedback would not be the optimum that learned feedback is compared with.
 """
 
 from __future__ import annotations

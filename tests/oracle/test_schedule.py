@@ -1,4 +1,8 @@
-"""What happens in which order in one training step, told by parts that write down what they are asked."""
+"""What happens in which order in one training step, told by parts that write down what they are asked.
+
+If it fails: feedback would learn before the targets where the paper has it after, or from other weights: which of the
+two happens first changes results.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Three seeds under vmap equal three separate runs."""
+"""Three seeds under vmap equal three separate runs.
+
+If it fails: runs of several seeds at once would not be the runs of each seed: their spread would mean nothing.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
 """DTPDRL in few calls: one stacked pass up, one walk down, clean evaluations shared with the target pass.
 
 Against the loss differentiated edge by edge, against steps that share nothing, and against counted operations.
+
+If it fails: DTPDRL, the costliest method, would be fast and wrong: values that are remembered within a step would be
+those of earlier weights.
 """
 
 from __future__ import annotations

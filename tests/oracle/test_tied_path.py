@@ -1,4 +1,8 @@
-"""The tied path with rule dtp is backpropagation: step_size times its gradient, in every block, at any step size."""
+"""The tied path with rule dtp is backpropagation: step_size times its gradient, in every block, at any step size.
+
+If it fails: "target propagation with transposed weights is backpropagation" would not hold here, so that a difference
+from backpropagation could come from the engine and not from the feedback.
+"""
 
 from __future__ import annotations
 
