@@ -160,7 +160,7 @@ def numbers_of(made: Experiment) -> dict[str, Any]:
     """All that a published preset says, as an experiment has it."""
     forward, feedback = made.optimizer.forward, made.optimizer.feedback
     assert plain(forward.settings.weight_decay) == 0
-    rule = load_catalogue().find("rule", made.rule.name).record
+    rule = catalogue().find("rule", made.rule.name).record
     learns = made.rule.name == "dtp" and made.learner.name != "frozen"
     form = made.feedback.settings.map if made.rule.name == "dtp" else None
     return {
