@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.command import assert_message, inside
+from tests.support.command import assert_message, inside
 
 HEAD = """from dataclasses import dataclass
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.command import assert_message, inside
+from tests.support.command import assert_message, inside
 
 
 def evaluate(run: Path, *overrides: str) -> dict[str, Any]:

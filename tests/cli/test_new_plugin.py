@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.command import assert_message, inside, tpzoo
-from tests.helpers.every import for_every
+from tests.support.command import assert_message, inside, tpzoo
+from tests.support.every import for_every
 from tpzoo.cli.list import KINDS
 from tpzoo.plugin.scaffold import SELECTIONS
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.command import assert_message, inside
+from tests.support.command import assert_message, inside
 
 
 def test_the_folder_tells_the_whole_run(run: Path) -> None:

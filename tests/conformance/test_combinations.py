@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.helpers.covering import covering
-from tests.helpers.runs import catalogue, toy, write_toy_data
+from tests.support.covering import covering
+from tests.support.runs import catalogue, toy, write_toy_data
 from tpzoo import CompatibilityError
 from tpzoo.assembly import combinations
 from tpzoo.assembly.legality import check_compatible

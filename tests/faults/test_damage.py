@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from tests.helpers.command import assert_message, inside
-from tests.helpers.runs import run, signalled_after, toy, write_toy_data
+from tests.support.command import assert_message, inside
+from tests.support.runs import run, signalled_after, toy, write_toy_data
 from tpzoo.config import LoadedConfig
 from tpzoo.errors import CheckpointError
 from tpzoo.runner.checkpoint import FILES, LABELS, MANIFEST, Checkpoints

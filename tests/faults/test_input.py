@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.helpers.command import assert_message, inside, tpzoo
-from tests.helpers.idx import write_small_mnist
+from tests.support.command import assert_message, inside, tpzoo
+from tests.support.idx import write_small_mnist
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from tests.helpers.command import assert_message, inside, tpzoo
-from tests.helpers.runs import (
+from tests.support.command import assert_message, inside, tpzoo
+from tests.support.runs import (
     STEPS,
     assert_same_run,
     metrics,

@@ -9,8 +9,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.blocks import NETWORKS, make_batch, make_network
-from tests.oracle.parts import LEARNERS, PATHS, assert_alike, make_feedback, make_objective, relative, use_backend
+from tests.support.blocks import NETWORKS, make_batch, make_network
+from tests.support.parts import LEARNERS, PATHS, assert_alike, make_feedback, make_objective, relative, use_backend
 from tpzoo import Draw, local_gradients
 from tpzoo.zoo.rules.dtp import DTP
 

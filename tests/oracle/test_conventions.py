@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tests.blocks import make_batch, make_network
-from tests.oracle.parts import make_feedback, relative
+from tests.support.blocks import make_batch, make_network
+from tests.support.parts import make_feedback, relative
 from tpzoo import Batch, DisplacementRule, Draw, PerName, Trace
 from tpzoo.zoo.losses.cross_entropy import CrossEntropy
 from tpzoo.zoo.outputs.gradient import Gradient

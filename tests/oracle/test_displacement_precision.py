@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.blocks import Layer, make_batch
-from tests.oracle.parts import MAPS, make_feedback
+from tests.support.blocks import Layer, make_batch
+from tests.support.parts import MAPS, make_feedback
 from tpzoo import Edge, Feedback, Network, angle
 from tpzoo.engine.activations import ACTIVATIONS
 

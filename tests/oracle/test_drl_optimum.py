@@ -15,8 +15,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.blocks import Layer
-from tests.oracle.parts import make_feedback, relative
+from tests.support.blocks import Layer
+from tests.support.parts import make_feedback, relative
 from tpzoo import Draw, Edge, Feedback, Network, PerName, Trace
 from tpzoo.engine import WeightStepper
 from tpzoo.zoo.learners.drl import DRL

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.blocks import Layer, make_batch
-from tests.oracle.parts import make_feedback, make_objective
+from tests.support.blocks import Layer, make_batch
+from tests.support.parts import make_feedback, make_objective
 from tpzoo import At, Draw, Ends, FeedbackMap, Network, PerName, Rule
 from tpzoo.zoo.learners.plugin import ReconstructionSettings
 from tpzoo.zoo.learners.reconstruction import Reconstruction

@@ -15,8 +15,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.blocks import make_batch, make_network
-from tests.oracle.parts import (
+from tests.support.blocks import make_batch, make_network
+from tests.support.parts import (
     SGD,
     assert_alike,
     make_engine,

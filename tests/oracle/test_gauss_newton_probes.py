@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, jacrev
 
-from tests.blocks import Layer, make_batch, make_network
-from tests.oracle.parts import make_feedback, of_backprop, snapshot_of
+from tests.support.blocks import Layer, make_batch, make_network
+from tests.support.parts import make_feedback, of_backprop, snapshot_of
 from tpzoo import Network, PerName, SettingError, Snapshot, angle
 from tpzoo.zoo.probes.activation_angle import ActivationAngle, mean_angle
 from tpzoo.zoo.probes.gn_angle import GaussNewtonAngle

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from tests.blocks import make_batch, make_network
-from tests.oracle.parts import MAPS, make_engine, make_feedback, relative, use_backend, weights
+from tests.support.blocks import make_batch, make_network
+from tests.support.parts import MAPS, make_engine, make_feedback, relative, use_backend, weights
 from tpzoo import Draw, Feedback, LossLearner, Network, PerName, Trace
 from tpzoo.engine import Streams
 from tpzoo.runner.checkpoint import Checkpoints, put_back, weights_of

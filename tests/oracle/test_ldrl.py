@@ -10,10 +10,10 @@ import math
 
 import pytest
 import torch
-from image_networks import BLOCKS, VGG, build_from
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tests.support.image_networks import BLOCKS, VGG, build_from
 from tpzoo.engine import Chain, Edge, LinearTail, LossLearner, MaxPool, Pass
 from tpzoo.runner.build import Built
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.blocks import NETWORKS, make_batch, make_network
-from tests.oracle.parts import MAPS, PATHS, assert_alike, make_feedback, use_backend
+from tests.support.blocks import NETWORKS, make_batch, make_network
+from tests.support.parts import MAPS, PATHS, assert_alike, make_feedback, use_backend
 from tpzoo import Draw, Edge, Feedback, LossLearner, Network, PerName, Trace
 from tpzoo.zoo.learners.drl import DRL
 from tpzoo.zoo.learners.plugin import DrlSettings, ReconstructionSettings

@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tests.blocks import make_batch, make_network
-from tests.oracle.parts import make_engine, make_feedback, make_objective, relative, weights
+from tests.support.blocks import make_batch, make_network
+from tests.support.parts import make_engine, make_feedback, make_objective, relative, weights
 from tpzoo import Draw, local_gradients
 from tpzoo.zoo.rules.dtp import DTP
 from tpzoo.zoo.rules.tp import TP

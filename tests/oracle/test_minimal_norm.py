@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.blocks import Layer, make_batch, make_network
-from tests.oracle.parts import assert_alike, make_engine, relative, use_backend
+from tests.support.blocks import Layer, make_batch, make_network
+from tests.support.parts import assert_alike, make_engine, relative, use_backend
 from tpzoo import Network, PerName, Rule, SettingError
 from tpzoo.engine import WeightStepper
 from tpzoo.zoo.rules.gauss_newton import GaussNewton

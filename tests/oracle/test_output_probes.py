@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.func import jacrev
 
-from tests.blocks import make_batch, make_network
-from tests.oracle.parts import of_backprop, snapshot_of
+from tests.support.blocks import make_batch, make_network
+from tests.support.parts import of_backprop, snapshot_of
 from tpzoo import Batch, Feedback, SettingError
 from tpzoo.zoo.losses.mse import ClassSquaredError
 from tpzoo.zoo.outputs.gradient import Gradient

@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.blocks import NETWORKS, Layer, make_batch, make_network
-from tests.oracle.parts import assert_alike, make_objective, use_backend
+from tests.support.blocks import NETWORKS, Layer, make_batch, make_network
+from tests.support.parts import assert_alike, make_objective, use_backend
 from tpzoo import ModuleBlock, Network, Node
 
 BACKENDS = ["autograd", "functional"]

@@ -16,8 +16,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.blocks import make_batch
-from tests.oracle.parts import assert_alike, make_engine, weights
+from tests.support.blocks import make_batch
+from tests.support.parts import assert_alike, make_engine, weights
 from tpzoo import Draw
 from tpzoo.engine import Engine, WeightStepper
 from tpzoo.engine.draw import Share

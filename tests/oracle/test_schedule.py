@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.blocks import make_batch, make_network
-from tests.oracle.parts import assert_alike, make_engine, make_feedback, make_objective, weights
+from tests.support.blocks import make_batch, make_network
+from tests.support.parts import assert_alike, make_engine, make_feedback, make_objective, weights
 from tpzoo import Batch, Context, Draw, Edge, Feedback, LossLearner, Noise, Rule, Snapshot, Trace, local_gradients
 from tpzoo.engine import Iterations, WeightStepper
 from tpzoo.zoo.rules.dtp import DTP

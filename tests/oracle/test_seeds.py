@@ -10,8 +10,8 @@ from functools import partial
 import pytest
 import torch
 
-from tests.blocks import make_batch
-from tests.oracle.parts import MakeOptimizer, assert_alike, make_engine, weights
+from tests.support.blocks import make_batch
+from tests.support.parts import MakeOptimizer, assert_alike, make_engine, weights
 from tpzoo import CompatibilityError, Context, Rule
 from tpzoo.engine import Iterations, SeedBatch, WeightStepper
 from tpzoo.zoo.rules.tp import TP

@@ -14,12 +14,12 @@ from functools import partial
 
 import pytest
 import torch
-from image_networks import BLOCKS, build_from
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from tests.blocks import Layer, make_batch, make_network
-from tests.oracle.parts import assert_alike, make_engine, make_feedback, use_backend, weights
+from tests.support.blocks import Layer, make_batch, make_network
+from tests.support.image_networks import BLOCKS, build_from
+from tests.support.parts import assert_alike, make_engine, make_feedback, use_backend, weights
 from tpzoo import At, Draw, Feedback, LossLearner, Network, PerName, Trace
 from tpzoo.engine import Engine, Iterations
 from tpzoo.zoo.learners.drl import DRL

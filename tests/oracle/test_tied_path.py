@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tests.blocks import NETWORKS, make_batch, make_network
-from tests.oracle.parts import assert_alike, make_feedback, make_objective, use_backend
+from tests.support.blocks import NETWORKS, make_batch, make_network
+from tests.support.parts import assert_alike, make_feedback, make_objective, use_backend
 from tpzoo import Draw, Network, local_gradients
 from tpzoo.zoo.rules.dtp import DTP
 

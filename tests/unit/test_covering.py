@@ -6,7 +6,7 @@ from itertools import combinations, product
 
 import pytest
 
-from tests.helpers.covering import covering
+from tests.support.covering import covering
 
 TABLE = [row for row in product("abc", "de", "fgh", "ij") if row[:2] != ("a", "d")]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.helpers.every import for_every
+from tests.support.every import for_every
 
 
 def test_all_that_fail_are_named_at_once() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.helpers.every import for_every
 from tests.mutation.mutant import Mutant
 from tests.mutation.mutants import MUTANTS
 from tests.mutation.run import misplaced
+from tests.support.every import for_every
 
 TESTS = Path(__file__).parents[1]
 

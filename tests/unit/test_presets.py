@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import torch
 
-from tests.helpers.every import for_every
-from tests.helpers.runs import catalogue, recipe, write_toy_data
-from tests.oracle.parts import weights
+from tests.support.every import for_every
+from tests.support.parts import weights
+from tests.support.runs import catalogue, recipe, write_toy_data
 from tpzoo.config import Experiment, load
 from tpzoo.plugin.records import Component
 from tpzoo.recipes import is_base, recipe_folder

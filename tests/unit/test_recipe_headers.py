@@ -7,8 +7,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from tests.helpers.every import for_every
-from tests.helpers.runs import recipe
+from tests.support.every import for_every
+from tests.support.runs import recipe
 from tpzoo.recipes import is_base, recipe_folder, summary_of
 
 FOLDER = recipe_folder()

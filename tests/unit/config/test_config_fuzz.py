@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from config_edits import EDITS, VALUES, mappings, with_unknown_key
-from config_kit import RICH
 
+from tests.support.config_edits import EDITS, VALUES, mappings, with_unknown_key
+from tests.support.config_kit import RICH
 from tpzoo import TpzooError
 from tpzoo.config import load
 from tpzoo.plugin.catalogue import Catalogue

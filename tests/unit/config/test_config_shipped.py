@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from config_edits import EDITS, mappings, with_unknown_key
 
-from tests.helpers.every import for_every
+from tests.support.config_edits import EDITS, mappings, with_unknown_key
+from tests.support.every import for_every
 from tpzoo import Recipe, TpzooError
 from tpzoo.config import load
 from tpzoo.plugin.catalogue import Catalogue

@@ -6,9 +6,9 @@ import math
 
 import pytest
 import torch
-from image_networks import VGG, build_from
 from torch import Tensor
 
+from tests.support.image_networks import VGG, build_from
 from tpzoo.engine import Snapshot, angle
 from tpzoo.runner.build import Built
 
