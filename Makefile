@@ -1,11 +1,12 @@
-# make demo | test | lint | clean. A fresh machine needs python3 >= 3.11 and nothing else.
+# make demo | test | test-all | test-oldest | lint | clean. A fresh machine needs python3 >= 3.11 and nothing else.
 
 PYTHON ?= python3
 VENV := .venv
+OLDEST := .venv-oldest
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-all test-oldest lint clean
 
 demo: $(VENV)/test.stamp
 	@run=runs/demo/$$(date -u +%Y%m%dT%H%M%SZ) && \
@@ -16,13 +17,22 @@ demo: $(VENV)/test.stamp
 test: $(VENV)/test.stamp
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
+# As test, and every legal combination of components is trained, not a cover of them.
+test-all: export TPZOO_TEST_ALL = 1
+test-all: test
+
+# As test, with the oldest dependencies that pyproject.toml claims, in an environment of its own (6 GB). With Python 3.11:
+# the oldest have no wheels for later ones.
+test-oldest: $(OLDEST)/test.stamp
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -n auto $(PYTEST_ARGS)
+
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) $(OLDEST) build dist .pytest_cache .ruff_cache .mypy_cache
 
 # The stamps are newer than what they depend on as long as the environment is up to date.
 $(VENV)/test.stamp: pyproject.toml constraints.txt
@@ -31,6 +41,12 @@ $(VENV)/test.stamp: pyproject.toml constraints.txt
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@echo "Installing tpzoo and PyTorch into $(VENV) (a few minutes, once) ..."
 	$(PIP) install -c constraints.txt -e '.[test]'
+	@touch $@
+
+$(OLDEST)/test.stamp: pyproject.toml constraints-oldest.txt
+	@echo "Installing tpzoo's oldest dependencies into $(OLDEST) (a few minutes, once) ..."
+	@test -x $(OLDEST)/bin/pip || $(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip --disable-pip-version-check --quiet install -c constraints-oldest.txt -e '.[test]'
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/test.stamp

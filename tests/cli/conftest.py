@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.command import tpzoo
+from tests.support.command import tpzoo
 
 SMALL = ("epochs=2", "architecture.hidden=[8]", "probes.bp_angle.every=5", "data.validation=300")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.command import assert_message, inside, tpzoo
+from tests.support.command import assert_message, inside
 
 HEAD = """from dataclasses import dataclass
 
@@ -143,7 +143,7 @@ def test_a_config_that_cannot_be_built_is_named(tmp_path: Path) -> None:
 
 
 def test_a_module_is_checked_by_its_name() -> None:
-    done = tpzoo("check", "tpzoo.zoo.outputs.plugin")
+    done = inside("check", "tpzoo.zoo.outputs.plugin")
     assert done.returncode == 0, done.stderr
     assert "output argmin" in done.stdout
     assert "conformance:" in done.stdout
@@ -151,7 +151,7 @@ def test_a_module_is_checked_by_its_name() -> None:
 
 
 def test_only_the_records_that_are_named() -> None:
-    done = tpzoo("check", "tpzoo.zoo.outputs.plugin", "--only", "arg*")
+    done = inside("check", "tpzoo.zoo.outputs.plugin", "--only", "arg*")
     assert done.returncode == 0, done.stderr
     assert "1 record\n" in done.stdout
     assert "output argmin" in done.stdout
@@ -159,6 +159,6 @@ def test_only_the_records_that_are_named() -> None:
 
 
 def test_a_pattern_that_names_nothing() -> None:
-    done = tpzoo("check", "tpzoo.zoo.outputs.plugin", "--only", "x*")
+    done = inside("check", "tpzoo.zoo.outputs.plugin", "--only", "x*")
     assert done.returncode == 2
     assert "no record of 'tpzoo.zoo.outputs.plugin' matches x*" in done.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.helpers.command import assert_message, tpzoo
+from tests.support.command import assert_message, tpzoo
 from tpzoo import Paper
 from tpzoo.plugin.bibtex import bibliography
 

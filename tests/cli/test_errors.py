@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.helpers.command import assert_message, inside
+from tests.support.command import assert_message, inside
 from tpzoo.cli import Verbs
 from tpzoo.errors import DataError, RunError
 

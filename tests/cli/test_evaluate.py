@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.command import assert_message, inside, tpzoo
+from tests.support.command import assert_message, inside
 
 
 def evaluate(run: Path, *overrides: str) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def test_the_best_checkpoint_is_the_one_of_the_summary(run: Path) -> None:
 
 
 def test_people_get_a_line(run: Path) -> None:
-    done = tpzoo("evaluate", run, "--split", "train")
+    done = inside("evaluate", run, "--split", "train")
     assert done.stdout.startswith("train: loss ")
     assert "1200 examples" in done.stdout
 

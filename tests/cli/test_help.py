@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pytest
 
-from tests.helpers.command import assert_message, tpzoo
+from tests.support.command import assert_message, tpzoo
 from tpzoo._version import __version__
 from tpzoo.cli import VERBS
 

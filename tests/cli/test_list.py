@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.helpers.command import assert_message, tpzoo
+from tests.support.command import assert_message, tpzoo
 
 KINDS = {
     "architecture", "feedback", "map", "learner", "output", "loss", "rule", "dataset", "probe", "logger", "recipe",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.helpers.command import assert_message, tpzoo
+from tests.support.command import assert_message, tpzoo
 
 
 def test_json_lists_every_combination_once() -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.command import assert_message, inside, tpzoo
+from tests.support.command import assert_message, inside, tpzoo
+from tests.support.every import for_every
 from tpzoo.cli.list import KINDS
 from tpzoo.plugin.scaffold import SELECTIONS
 
@@ -19,13 +20,20 @@ def test_every_kind_that_is_listed_can_be_written() -> None:
     assert set(SELECTIONS) == set(KINDS)
 
 
-@pytest.mark.parametrize("kind", SELECTIONS)
-def test_what_is_written_passes_its_own_tests(kind: str, tmp_path: Path) -> None:
-    assert inside("new-plugin", "tpzoo-two-parts", "--kind", kind, "--directory", tmp_path).returncode == 0
-    folder = tmp_path / "tpzoo-two-parts"
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """For every kind the folder of a distribution, as it was written."""
+    place = tmp_path_factory.mktemp("written")
+    for kind in SELECTIONS:
+        assert inside("new-plugin", f"tpzoo-two-parts-{kind}", "--kind", kind, "--directory", place).returncode == 0
+    return {kind: place / f"tpzoo-two-parts-{kind}" for kind in SELECTIONS}
+
+
+def own_tests(*arguments: str | Path, cwd: Path) -> str:
+    """Run pytest as an author does; returns what it said."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
-        cwd=folder,
+        [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", *arguments],
+        cwd=cwd,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -33,15 +41,31 @@ def test_what_is_written_passes_its_own_tests(kind: str, tmp_path: Path) -> None
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert "test_training.py" in {path.name for path in (folder / "tests").iterdir()}
+    return done.stdout
 
 
-@pytest.mark.parametrize("kind", SELECTIONS)
-def test_no_placeholder_is_left(kind: str, tmp_path: Path) -> None:
-    inside("new-plugin", "tpzoo-two-parts", "--kind", kind, "--directory", tmp_path)
-    for path in (tmp_path / "tpzoo-two-parts").rglob("*"):
-        text = path.name + (path.read_text() if path.is_file() else "")
-        assert not [word for word in ("my_", "My", "MY_", "templates", "my-") if word in text], path
+def test_what_is_written_passes_its_own_tests(written: dict[str, Path]) -> None:
+    """All kinds in one process: loading torch costs more than the tests do."""
+    place = written["rule"].parent
+    (place / "pytest.ini").write_text(f"[pytest]\npythonpath = {' '.join(f'{f.name}/src' for f in written.values())}\n")
+    said = own_tests("--import-mode=importlib", *written.values(), cwd=place)
+    for folder in written.values():
+        assert f"{folder.name}/tests/test_training.py::" in said
+        assert f"{folder.name}/tests/test_conformance.py::" in said
+
+
+def test_it_passes_them_with_its_own_settings_in_its_own_folder(written: dict[str, Path]) -> None:
+    assert "tests/test_training.py::" in own_tests(cwd=written["rule"])
+    settings = [tomllib.loads((folder / "pyproject.toml").read_text())["tool"]["pytest"] for folder in written.values()]
+    assert settings == [settings[0]] * len(SELECTIONS)
+
+
+@for_every("kind", SELECTIONS)
+def test_no_placeholder_is_left(written: dict[str, Path], kind: str) -> None:
+    for path in written[kind].rglob("*"):
+        if "__pycache__" not in path.parts:
+            text = path.name + (path.read_text() if path.is_file() else "")
+            assert not [word for word in ("my_", "My", "MY_", "templates", "my-") if word in text], path
 
 
 def test_an_installed_one_is_found_by_its_entry_point(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from tests.helpers.command import tpzoo
+from tests.support.command import tpzoo
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

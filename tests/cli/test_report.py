@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.helpers.command import assert_message, tpzoo
+from tests.support.command import assert_message, tpzoo
 
 
 def rows(path: Path) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.command import assert_message, tpzoo
+from tests.support.command import assert_message, tpzoo
 from tpzoo.cli import show
 from tpzoo.config import load
 from tpzoo.config.resolved import dump_yaml

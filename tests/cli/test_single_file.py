@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.helpers.command import inside
+from tests.support.command import inside
 
 PLUGIN = '''
 """A rule that trains hidden blocks by the sign of the displacement that dtp would give them."""

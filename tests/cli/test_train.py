@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.command import assert_message, tpzoo
+from tests.support.command import assert_message, inside
 
 
 def test_the_folder_tells_the_whole_run(run: Path) -> None:
@@ -42,7 +42,7 @@ def test_the_metrics_hold_epochs_and_angles(run: Path) -> None:
 
 
 def test_the_resolved_config_gives_the_same_run(run: Path, tmp_path: Path) -> None:
-    done = tpzoo("train", run / "config.yaml", "--run-dir", tmp_path / "again", "--quiet")
+    done = inside("train", run / "config.yaml", "--run-dir", tmp_path / "again", "--quiet")
     assert (done.returncode, done.stdout) == (0, "")
 
     def figures(folder: Path) -> list[list[str]]:
@@ -55,14 +55,14 @@ def test_the_resolved_config_gives_the_same_run(run: Path, tmp_path: Path) -> No
 def test_a_run_without_run_dir_goes_below_runs(tmp_path: Path) -> None:
     config = tmp_path / "tiny.yaml"
     config.write_text("epochs: 1\narchitecture: {name: mlp, hidden: [4]}\nrule: bp\n")
-    assert tpzoo("train", config, "--quiet", cwd=tmp_path).returncode == 0
+    assert inside("train", config, "--quiet", cwd=tmp_path).returncode == 0
     (folder,) = (tmp_path / "runs" / "tiny").iterdir()
     assert (folder / "summary.json").is_file()
 
 
 def test_an_earlier_run_is_not_overwritten(run: Path) -> None:
     before = (run / "summary.json").read_bytes()
-    assert_message(tpzoo("train", "epochs=1", "--run-dir", run), "is not empty", "--resume")
+    assert_message(inside("train", "epochs=1", "--run-dir", run), "is not empty", "--resume")
     assert (run / "summary.json").read_bytes() == before
 
 
@@ -81,5 +81,5 @@ def test_an_earlier_run_is_not_overwritten(run: Path) -> None:
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_mistakes_get_a_message_and_no_run(tmp_path: Path, overrides: list[str], parts: list[str]) -> None:
-    assert_message(tpzoo("train", *overrides, cwd=tmp_path), *parts)
+    assert_message(inside("train", *overrides, cwd=tmp_path), *parts)
     assert not list(tmp_path.glob("runs/**/summary.json"))

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.helpers.runs import signalled_after
+from tests.support.runs import signalled_after
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "train_recipes.py"
 RECIPE = """

@@ -1,15 +1,5 @@
-"""Where the conformance kit runs: on the CPU, or on a GPU with TPZOO_TEST_DEVICE=cuda."""
+"""The conformance kit runs on the device that is asked for."""
 
-from __future__ import annotations
+from tests.support.device import device
 
-import os
-
-import pytest
-import torch
-
-torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="session")
-def device() -> str:
-    return os.environ.get("TPZOO_TEST_DEVICE", "cpu")
+__all__ = ["device"]

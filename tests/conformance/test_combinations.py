@@ -1,55 +1,80 @@
-"""Every legal combination of built-in components trains two steps, and what should move moves."""
+"""Legal combinations of built-in components train two steps, and what should move moves.
+
+A cover of all legal ones: every triple of components, and every architecture with every map, learner and rule.
+TPZOO_TEST_ALL=1 (``make test-all``) trains them all. What is legal is compared over the whole product either way.
+"""
 
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.helpers.runs import catalogue, toy, write_toy_data
-from tpzoo.assembly.combinations import legal_combinations
-from tpzoo.assembly.legality import incompatibilities
+from tests.support.covering import covering
+from tests.support.runs import catalogue, toy, write_toy_data
+from tpzoo import CompatibilityError
+from tpzoo.assembly import combinations
+from tpzoo.assembly.legality import check_compatible
+from tpzoo.assembly.method import takes_a_map
 from tpzoo.plugin.records import Record
 from tpzoo.runner.build import Built, build
 
 RULES = ("bp", "tp", "dtp", "gauss_newton")
 WITHOUT_FEEDBACK = {"bp", "gauss_newton"}
-AXES = ("architecture", "feedback", "map", "learner", "rule", "output", "loss")
-Combination = dict[str, str]
+AXES = ("architecture", *combinations.AXES, "loss")
+HELD_WHOLE = ("architecture", "feedback.map", "learner", "rule")
+NO_MAP = ""
+"""Stands where a feedback path takes no map."""
+
+Combination = tuple[str, ...]
+"""The name of a component for each of ``AXES``."""
 
 
-def names(kind: str) -> list[str]:
-    """The built-in components of a kind."""
-    return [entry.record.name for entry in catalogue().entries() if entry.record.kind == kind]
+def names(place: str) -> list[str]:
+    """The built-in components for a place in the config."""
+    return [entry.record.name for entry in catalogue().entries(place.rpartition(".")[2])]
 
 
-def record(kind: str, name: str) -> Record:
-    return catalogue().find(kind, name).record
+def record(place: str, name: str) -> Record:
+    return catalogue().find(place.rpartition(".")[2], name).record
 
 
-def takes_a_map(feedback: str) -> bool:
-    settings = record("feedback", feedback).config
-    return settings is not None and "map" in settings.__dataclass_fields__
+def legal() -> Iterator[Combination]:
+    """All that the catalogue calls legal."""
+    for architecture, loss in itertools.product(names("architecture"), names("loss")):
+        ends = {"architecture": record("architecture", architecture), "loss": record("loss", loss)}
+        for found in combinations.legal_combinations(catalogue(), {**ends, "data": record("dataset", "npz")}):
+            chosen = {**ends, **found}
+            yield tuple(chosen[axis].name if axis in chosen else NO_MAP for axis in AXES)
 
 
-def combinations() -> Iterator[Combination]:
-    """All that the catalogue's capabilities allow; a path without maps counts once."""
-    for chosen in itertools.product(*map(names, AXES)):
+LEGAL = list(legal())
+COVER = covering(LEGAL, 3, whole=[AXES.index(axis) for axis in HELD_WHOLE])
+TRAINED = LEGAL if os.environ.get("TPZOO_TEST_ALL") else COVER
+
+
+def product() -> Iterator[Combination]:
+    """Every choice of a component for each axis, legal or not."""
+    for chosen in itertools.product(*(names(axis) for axis in AXES)):
         found = dict(zip(AXES, chosen, strict=True))
-        if not takes_a_map(found["feedback"]):
-            if found["map"] != names("map")[0]:
-                continue
-            del found["map"]
-        records = {axis: record(axis, name) for axis, name in found.items()}
-        records["data"] = record("dataset", "npz")
-        if not incompatibilities(records, catalogue()):
-            yield found
+        if takes_a_map(record("feedback", found["feedback"])):
+            yield chosen
+        elif found["feedback.map"] == names("feedback.map")[0]:
+            yield tuple({**found, "feedback.map": NO_MAP}.values())
 
 
-LEGAL = list(combinations())
+def refused(chosen: Combination) -> bool:
+    """Whether the check that every config goes through refuses these components."""
+    records = {axis: record(axis, name) for axis, name in zip(AXES, chosen, strict=True) if name}
+    try:
+        check_compatible({**records, "data": record("dataset", "npz")}, catalogue())
+    except CompatibilityError:
+        return True
+    return False
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +83,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def overrides(chosen: Combination) -> list[str]:
-    found = [f"{axis}={name}" for axis, name in chosen.items() if axis != "map"]
-    if "map" in chosen:
-        found.append(f"feedback.map={chosen['map']}")
-    smallest = record("architecture", chosen["architecture"]).smallest
-    return [*found, *(f"architecture.{key}={_word(value)}" for key, value in smallest.items())]
+    found = [f"{axis}={name}" for axis, name in zip(AXES, chosen, strict=True) if name]
+    smallest = record("architecture", chosen[0]).smallest
+    return [*found, *(f"architecture.{key}={_written(value)}" for key, value in smallest.items())]
 
 
-def _word(value: object) -> str:
+def _written(value: object) -> str:
     return f"[{','.join(map(str, value))}]" if isinstance(value, list | tuple) else str(value)
 
 
@@ -80,7 +103,7 @@ def after_two_steps(built: Built) -> tuple[list[float], set[str]]:
     return losses, {".".join(name.split(".")[:2]) for name, p in weights.items() if not torch.equal(before[name], p)}
 
 
-@pytest.mark.parametrize("chosen", LEGAL, ids=lambda chosen: "-".join(chosen.values()))
+@pytest.mark.parametrize("chosen", TRAINED, ids=lambda chosen: "-".join(filter(None, chosen)))
 def test_two_steps(chosen: Combination, data: Path) -> None:
     loaded = toy(data, *overrides(chosen))
     built = build(loaded.experiment, catalogue())
@@ -93,9 +116,19 @@ def test_two_steps(chosen: Combination, data: Path) -> None:
     assert moved == {f"blocks.{name}" for name in engine.network.blocks} | (maps if learns else set())
 
 
+def test_every_triple_and_every_method_on_every_architecture_is_trained() -> None:
+    for axes in (*itertools.combinations(AXES, 3), HELD_WHOLE):
+        columns = [AXES.index(axis) for axis in axes]
+        trained, there = ({tuple(row[i] for i in columns) for row in rows} for rows in (COVER, LEGAL))
+        assert trained == there, axes
+    assert set(COVER) <= set(LEGAL)
+    assert len(set(COVER)) == len(COVER) < len(LEGAL)
+
+
 def test_what_the_catalogue_allows_is_what_can_work() -> None:
     """Maps and learners that train them go together, and so do rules that use feedback with a path that is there."""
-    found = {(c["feedback"], c["learner"], c["rule"]) for c in LEGAL}
+    of_method = [AXES.index(axis) for axis in ("feedback", "learner", "rule")]
+    found = {tuple(row[i] for i in of_method) for row in LEGAL}
     with_maps = {
         (f, le, r) for f in ("layerwise", "direct") for le in ("reconstruction", "drl", "frozen") for r in RULES
     }
@@ -106,13 +139,15 @@ def test_what_the_catalogue_allows_is_what_can_work() -> None:
     assert not [each for each in found if each[0] == "tied" and each[1] != "none"]
 
 
-def test_the_matrix_says_the_same() -> None:
-    """``tpzoo matrix`` enumerates in a way of its own, without architectures and losses."""
-    beside = {"architecture": record("architecture", "mlp"), "data": record("dataset", "npz")}
-    theirs = {
-        tuple(r.name for place, r in found.items() if place != "rule.update")
-        for found in legal_combinations(catalogue(), beside)
-        if found["rule.update"].name == "gradient"
-    }
-    axes = ("feedback", "map", "learner", "rule", "output")
-    assert theirs == {tuple(found[axis] for axis in axes if axis in found) for found in LEGAL}
+def test_a_config_refuses_what_the_catalogue_does_not_list_and_nothing_else() -> None:
+    every = list(product())
+    assert set(LEGAL) == {chosen for chosen in every if not refused(chosen)}
+    assert len(LEGAL) == len(set(LEGAL)) < len(every) == len(set(every))
+
+
+def test_loading_refuses_every_illegal_pair(data: Path) -> None:
+    """Of the legal ones, every combination above is loaded."""
+    allowed = set(LEGAL)
+    for chosen in covering((row for row in product() if row not in allowed), 2):
+        with pytest.raises(CompatibilityError):
+            toy(data, *overrides(chosen))

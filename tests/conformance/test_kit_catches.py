@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from torch import Tensor, nn
 
-from tests.conformance.broken import LEARNERS, RULES, UPDATES
-from tests.conformance.broken_networks import BLOCKS, MAPS, Plain, network_of
-from tests.conformance.broken_twins import LINEAR, OTHERS, twin_record
-from tests.conformance.broken_twins import Plain as PlainTwin
+from tests.support.broken import LEARNERS, RULES, UPDATES
+from tests.support.broken_networks import BLOCKS, MAPS, Plain, network_of
+from tests.support.broken_twins import LINEAR, OTHERS, twin_record
+from tests.support.broken_twins import Plain as PlainTwin
 from tpzoo import Architecture, Edge, FeedbackLearner, MapForm, Record, TargetRule, Twin, WeightUpdate
 from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.testing import check

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from tests.helpers.command import assert_message, tpzoo
-from tests.helpers.runs import run, signalled_after, toy, write_toy_data
+from tests.support.command import assert_message, inside
+from tests.support.runs import run, signalled_after, toy, write_toy_data
 from tpzoo.config import LoadedConfig
 from tpzoo.errors import CheckpointError
 from tpzoo.runner.checkpoint import FILES, LABELS, MANIFEST, Checkpoints
@@ -160,10 +160,10 @@ def test_a_state_of_another_shape_is_refused(loaded: LoadedConfig, folder: Path,
 def test_the_command_refuses_and_goes_on_from_another_when_told(folder: Path) -> None:
     flip(last(folder) / "weights.safetensors", 200)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    done = tpzoo("train", "--resume", folder)
+    done = inside("train", "--resume", folder)
     assert_message(done, "weights.safetensors is damaged", "--checkpoint", "step-00000008-00002-00000")
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
-    again = tpzoo("train", "--resume", folder, "--checkpoint", "epoch-0002", "--quiet")
+    again = inside("train", "--resume", folder, "--checkpoint", "epoch-0002", "--quiet")
     assert again.returncode == 0, again.stderr
     checkpoints(folder).load()
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tests.helpers.moments import Moments, disk_full, fork, outcome
-from tests.helpers.runs import assert_same_run, metrics, run, toy, write_toy_data
+from tests.support.moments import Moments, disk_full, fork, outcome
+from tests.support.runs import assert_same_run, metrics, run, toy, write_toy_data
 from tpzoo.cli import main
 from tpzoo.config import LoadedConfig
 from tpzoo.report.metrics import read_metrics

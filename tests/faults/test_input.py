@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.helpers.command import assert_message, tpzoo
-from tests.helpers.idx import write_small_mnist
+from tests.support.command import assert_message, inside, tpzoo
+from tests.support.idx import write_small_mnist
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_cuda_asked_for_and_absent(tmp_path: Path) -> None:
-    done = tpzoo("train", "device=cuda", "--run-dir", tmp_path / "run")
+    done = inside("train", "device=cuda", "--run-dir", tmp_path / "run")
     assert_message(done, "this machine has no CUDA device", "device=cpu")
     assert not (tmp_path / "run").exists()
 
@@ -26,7 +26,7 @@ def test_a_damaged_data_file(damage: str, tmp_path: Path) -> None:
     path.unlink()
     if damage != "missing":
         path.write_bytes(content[:-5] if damage == "cut" else b"not pixels")
-    done = tpzoo("train", "data=mnist", f"data.root={tmp_path}", "--run-dir", tmp_path / "run")
+    done = inside("train", "data=mnist", f"data.root={tmp_path}", "--run-dir", tmp_path / "run")
     assert_message(done, str(raw) if damage != "missing" else str(tmp_path), "download=true")
     assert not (tmp_path / "run").exists()
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.moments import Moments, fork, kill, outcome
-from tests.helpers.runs import assert_same_run, run, toy, write_toy_data
+from tests.support.moments import Moments, fork, kill, outcome
+from tests.support.runs import assert_same_run, run, toy, write_toy_data
 from tpzoo.config import LoadedConfig
 
 METHOD = (

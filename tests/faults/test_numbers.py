@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.helpers.runs import STEPS, metrics, run, status, summary, toy, write_toy_data
+from tests.support.runs import STEPS, metrics, run, status, summary, toy, write_toy_data
 from tpzoo.engine.optimise import WeightStepper
 from tpzoo.engine.step import Engine
 from tpzoo.errors import RunError

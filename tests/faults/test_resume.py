@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from tests.helpers.command import assert_message, tpzoo
-from tests.helpers.runs import (
+from tests.support.command import assert_message, inside, tpzoo
+from tests.support.runs import (
     STEPS,
     assert_same_run,
     metrics,
@@ -103,7 +103,7 @@ def test_a_finished_run_is_left_as_it_is(data: Path, tmp_path: Path) -> None:
     loaded = toy(data, "rule=bp")
     run(loaded, tmp_path / "run")
     before = _content(tmp_path / "run")
-    again = tpzoo("train", "--resume", tmp_path / "run")
+    again = inside("train", "--resume", tmp_path / "run")
     assert (again.returncode, again.stderr) == (0, "")
     assert "had ended: nothing was changed" in again.stdout
     assert _content(tmp_path / "run") == before
@@ -127,15 +127,15 @@ def test_an_edited_config_is_refused(data: Path, tmp_path: Path) -> None:
     with signalled_after(5):
         run(toy(data, "rule=bp"), folder)
     before = _content(folder)
-    assert_message(tpzoo("train", "--resume", folder, "seed=5"), "was started with the config", "put its config.yaml")
+    assert_message(inside("train", "--resume", folder, "seed=5"), "was started with the config", "put its config.yaml")
     config = folder / "config.yaml"
     text = config.read_text()
     config.write_text(text.replace("seed: 0", "seed: 5"))
-    assert_message(tpzoo("train", "--resume", folder), "was started with the config", "start a new run")
+    assert_message(inside("train", "--resume", folder), "was started with the config", "start a new run")
     config.write_text(text)
     assert _content(folder) == before
     # what the hash leaves out may change
-    assert tpzoo("train", "--resume", folder, "checkpoint.every_epochs=1", "--quiet").returncode == 0
+    assert inside("train", "--resume", folder, "checkpoint.every_epochs=1", "--quiet").returncode == 0
     assert "epoch-0003" in json.loads((folder / "checkpoints" / "labels.json").read_text())
 
 
@@ -153,18 +153,18 @@ def test_a_run_of_a_version_with_fewer_settings_goes_on(data: Path, tmp_path: Pa
     hashed = load(config).hash_without_later(yaml.safe_load(earlier))
     for path in (folder / "environment.json", *folder.glob("checkpoints/*/manifest.json")):
         path.write_text(path.read_text().replace(loaded.hash, hashed))
-    assert_message(tpzoo("train", "--resume", folder, "rule.norm_ratio=3"), "was started with the config", hashed)
+    assert_message(inside("train", "--resume", folder, "rule.norm_ratio=3"), "was started with the config", hashed)
     (folder / "environment.json").rename(folder / "aside.json")  # as in folders of the first versions
-    assert tpzoo("train", "--resume", folder, "--quiet").returncode == 0
+    assert inside("train", "--resume", folder, "--quiet").returncode == 0
     assert metrics(folder) == metrics(tmp_path / "whole")
-    assert tpzoo("evaluate", folder).stdout.split(":")[0] == "test"
+    assert inside("evaluate", folder).stdout.split(":")[0] == "test"
 
 
 def test_a_value_that_a_pattern_is_added_to_is_another_config(data: Path, tmp_path: Path) -> None:
     folder, pattern = tmp_path / "run", 'learner.sigma={{"*": 0.1{}}}'
     with signalled_after(5):
         run(toy(data, *DIRECT, pattern.format("")), folder)
-    done = tpzoo("train", "--resume", folder, pattern.format(", hidden1: 5.0"))
+    done = inside("train", "--resume", folder, pattern.format(", hidden1: 5.0"))
     assert_message(done, "was started with the config", "put its config.yaml back")
 
 
@@ -176,8 +176,8 @@ def test_a_default_may_be_taken_out_of_the_config(data: Path, tmp_path: Path) ->
     text = config.read_text()
     config.write_text(text.replace("cuda_graphs: false\n", ""))
     assert config.read_text() != text
-    assert tpzoo("train", "--resume", folder, "--quiet").returncode == 0
-    assert tpzoo("evaluate", folder).returncode == 0
+    assert inside("train", "--resume", folder, "--quiet").returncode == 0
+    assert inside("evaluate", folder).returncode == 0
 
 
 def test_two_processes_do_not_train_in_one_folder(data: Path, tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_two_processes_do_not_train_in_one_folder(data: Path, tmp_path: Path) ->
     with RunFolder(folder).held():
         assert_message(tpzoo("train", "--resume", folder), "another process is training in", "wait for it")
     assert _content(folder) == before
-    assert tpzoo("train", "--resume", folder, "--quiet").returncode == 0
+    assert inside("train", "--resume", folder, "--quiet").returncode == 0
 
 
 def test_a_checkpoint_of_another_config_is_refused(data: Path, tmp_path: Path) -> None:

@@ -1,12 +1,16 @@
-"""The two ways of differentiating give the same numbers, and both give those of torch.func.jacrev."""
+"""The two ways of differentiating give the same numbers, and both give those of torch.func.jacrev.
+
+If it fails: vmap and seed batches, or whatever else needs the functional way, would train with other gradients than
+the plain way: results would depend on how the code runs, not on the method.
+"""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from tests.blocks import NETWORKS, make_batch, make_network
-from tests.oracle.parts import LEARNERS, PATHS, assert_alike, make_feedback, make_objective, relative, use_backend
+from tests.support.blocks import NETWORKS, make_batch, make_network
+from tests.support.parts import LEARNERS, PATHS, assert_alike, make_feedback, make_objective, relative, use_backend
 from tpzoo import Draw, local_gradients
 from tpzoo.zoo.rules.dtp import DTP
 

@@ -2,6 +2,9 @@
 
 eta multiplies the gradient of the mean loss, local losses are sums (dense) or means (conv) of squared displacements
 without a half: gradients are then 2 eta / B, or 2 eta / (B C H W), of those in tpzoo's own convention.
+
+If it fails: step sizes and learning rates of the papers would mean something else here, by factors of 2, of the batch
+size or of the number of pixels: published settings would train another experiment.
 """
 
 from __future__ import annotations
@@ -10,8 +13,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tests.blocks import make_batch, make_network
-from tests.oracle.parts import make_feedback, relative
+from tests.support.blocks import make_batch, make_network
+from tests.support.parts import make_feedback, relative
 from tpzoo import Batch, DisplacementRule, Draw, PerName, Trace
 from tpzoo.zoo.losses.cross_entropy import CrossEntropy
 from tpzoo.zoo.outputs.gradient import Gradient

@@ -1,22 +1,35 @@
-"""float32 displacements are as good as float64 ones, however small they are; subtracted float32 activations are not."""
+"""float32 displacements are as good as float64 ones, however small they are; subtracted float32 activations are not.
+
+If it fails: in float32 targets near the activations would be rounding noise: deep networks with small steps would
+seem not to learn, and the method would be blamed.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor
 
-from tests.blocks import Layer, make_batch
-from tests.oracle.parts import MAPS, make_feedback
+from tests.support.blocks import Layer, make_batch
+from tests.support.parts import MAPS, make_feedback
 from tpzoo import Edge, Feedback, Network, angle
 from tpzoo.engine.activations import ACTIVATIONS
 
-DEGREES = 0.001
 SCALES = [1.0, 1e-2, 1e-4]
 # The published step gives displacements of about 1e-3 at the start (step size over batch size times an error of 1).
 START = 1e-3
+
+
+def rounding(layers: int, width: int) -> float:
+    """The most that float32 may be off, relative to the norm, after some layers of ``width`` units.
+
+    A sum of n products errs by at most n u times the sum of their sizes (Higham, 2002, section 3.1), u = 2^-24, and
+    for random signs that sum is sqrt(n) times the norm of the result.
+    """
+    return layers * width**1.5 * 2.0**-24
 
 
 def normal(seed: int, shape: tuple[int, ...], device: str) -> Tensor:
@@ -52,8 +65,9 @@ def test_maps(form: str, scale: float, device: str) -> None:
     found = edge.map.difference(d, at).detach()
     assert found.dtype == torch.float32
     expected = by_subtraction(form, d, torch.float64, device)
-    assert float(angle(found, expected)) < DEGREES
-    assert abs(float(found.double().norm() / expected.norm()) - 1) < 1e-5
+    bound = rounding(len([p for p in edge.map.parameters() if p.dim() == 2]), 30)
+    assert float(angle(found, expected)) < math.degrees(bound)
+    assert abs(float(found.double().norm() / expected.norm()) - 1) < bound
 
 
 @pytest.mark.parametrize("form", MAPS)
@@ -61,7 +75,7 @@ def test_subtracting_float32_activations_would_not_do(form: str, device: str) ->
     """So that the test above can fail: at the smallest scale the digits are gone."""
     d = START * 1e-4 * normal(1, (64, 20), device)
     exact, naive = (by_subtraction(form, d, dtype, device) for dtype in (torch.float64, torch.float32))
-    assert float(angle(naive, exact)) > 1.0
+    assert float(angle(naive, exact)) > math.degrees(rounding(4, 30))  # no map has more layers
 
 
 @pytest.mark.parametrize("path", ["layerwise/dense", "layerwise/elu", "layerwise/linear"])
@@ -81,7 +95,7 @@ def test_a_chain_of_maps_and_the_updates_that_it_ends_in(path: str, scale: float
         gradients = trace.parameter_gradients({node: -value / 64 for node, value in d.items()})
         found.append({**d, **{name: value for name, value in gradients.items() if name.endswith("weight")}})
     for name, expected in found[1].items():
-        assert float(angle(found[0][name], expected)) < DEGREES, name
+        assert float(angle(found[0][name], expected)) < math.degrees(rounding(5, 20)), name
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -90,7 +104,7 @@ def test_activations(name: str, scale: float, device: str) -> None:
     f = ACTIVATIONS[name]()
     a, d = normal(3, (4000,), device), START * scale * normal(4, (4000,), device)
     expected = f(a.double() + d.double()) - f(a.double())
-    assert float(angle(f.difference(a, d), expected)) < DEGREES
+    assert float(angle(f.difference(a, d), expected)) < math.degrees(16 * 2.0**-24)  # some ten operations
 
 
 SATURATED = [(30.0, -30.0), (-30.0, 30.0), (30.0, -60.0), (-30.0, 60.0), (30.0, 30.0), (-30.0, -30.0), (0.0, 0.0)]

@@ -1,4 +1,8 @@
-"""With exact inverses on the edges, tp and dtp give exact targets and nothing is left to reconstruct."""
+"""With exact inverses on the edges, tp and dtp give exact targets and nothing is left to reconstruct.
+
+If it fails: target propagation would miss its targets even with perfect feedback: no statement about the quality of
+learned inverses could be made.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.blocks import Layer, make_batch
-from tests.oracle.parts import make_feedback, make_objective
+from tests.support.blocks import Layer, make_batch
+from tests.support.parts import make_feedback, make_objective
 from tpzoo import At, Draw, Ends, FeedbackMap, Network, PerName, Rule
 from tpzoo.zoo.learners.plugin import ReconstructionSettings
 from tpzoo.zoo.learners.reconstruction import Reconstruction
@@ -62,8 +66,7 @@ def test_every_block_maps_its_target_below_to_its_own_target(nonlinearity: str, 
     for lower, upper in (("fc1", "fc2"), ("fc2", "fc3"), ("fc3", "fc4")):
         reached = network.run_at(upper, targets[lower]).out
         torch.testing.assert_close(reached, targets[upper], rtol=0, atol=1e-13)
-        # The targets differ from the activities by far more than that.
-        assert float(found[lower].abs().max()) > 1e-4
+        assert float(found[lower].abs().max()) > 1e3 * 1e-13  # not because nothing moved
     expected = -0.05 * batch.error(trace.output)
     torch.testing.assert_close(targets["fc4"] - trace.output, expected, rtol=0, atol=1e-15)
 

@@ -2,6 +2,9 @@
 
 See Meulemans et al. 2020: V, c are uniform within 1/sqrt(n_L) and never train, the recurrent variant sees the clean
 activation of its target, and the last hidden layer's map is a single layer.
+
+If it fails: DDTP-RHL would train another network than the paper does: features that should be fixed would learn, or
+edges would not share them.
 """
 
 from __future__ import annotations
@@ -14,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from tests.blocks import make_batch, make_network
-from tests.oracle.parts import MAPS, make_engine, make_feedback, relative, use_backend, weights
+from tests.support.blocks import make_batch, make_network
+from tests.support.parts import MAPS, make_engine, make_feedback, relative, use_backend, weights
 from tpzoo import Draw, Feedback, LossLearner, Network, PerName, Trace
 from tpzoo.engine import Streams
 from tpzoo.runner.checkpoint import Checkpoints, put_back, weights_of

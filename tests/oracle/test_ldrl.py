@@ -1,18 +1,20 @@
-"""L-DRL against the published loss, its fixed points, and backpropagation (Ernoult et al. 2022)."""
+"""L-DRL against the published loss, its fixed points, and backpropagation (Ernoult et al. 2022).
+
+If it fails: feedback trained by L-DRL would not come near the transposed Jacobian, and results of Ernoult et al. 2022
+could not be reproduced.
+"""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from image_networks import BLOCKS, LDRL, VGG, build_from
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tpzoo.engine import Chain, Edge, LinearTail, LossLearner, MaxPool, Pass, angle
+from tests.support.image_networks import BLOCKS, VGG, build_from
+from tpzoo.engine import Chain, Edge, LinearTail, LossLearner, MaxPool, Pass
 from tpzoo.runner.build import Built
 
 BATCH = 6
@@ -129,50 +131,45 @@ def displacement_errors(built: Built, step_size: float) -> list[float]:
 
 
 def test_with_symmetric_weights_the_error_is_proportional_to_the_step() -> None:
-    """Test b: as beta goes to 0 the displacements equal the linear chain, with an error proportional to beta."""
+    """Test b: as beta goes to 0 the displacements equal the linear chain, with an error of first order in beta."""
     built = build_from(*VGG, "feedback.map.init=symmetric")
     coarse, fine = displacement_errors(built, 1e-2), displacement_errors(built, 1e-4)
-    assert max(coarse) < 2e-3
+    assert max(coarse[0], fine[0]) < 1e-14  # no nonlinearity above the top edge's target
     for a, b in zip(coarse[1:], fine[1:], strict=True):
-        assert b == pytest.approx(a / 100, rel=0.05)
+        assert round(math.log(a / b, 1e-2 / 1e-4)) == 1
 
 
-def angles(built: Built, batch: int = 16, seed: int = 0) -> list[float]:
-    """Degrees between DTP's and backpropagation's weight update, by block from the input to the output."""
+KINKED = (*VGG, "architecture.activation=leaky_relu", "feedback.map.init=symmetric", "output.step_size=1e-9")
+"""The slope of a leaky ReLU is the same at its input, where backpropagation takes it, and at its output, where the map
+does; the step is so small that no unit crosses its kink."""
+
+
+def updates(built: Built) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """DTP's weight updates and those of backpropagation times the step size, by name, from input to output."""
     engine = built.engine
-    x, y = example(built, batch, seed)
+    x, y = example(built, 16)
     trace, minibatch = engine.network.trace(x), engine.batch(x, y)
     found = engine.rule.displacements(trace, engine.feedback, minibatch, engine.streams.draw("rule"))
-    ours = engine.update.gradients(trace, found)
     theirs = engine.network.loss_gradients(x, minibatch.error)[1]
-    return [float(angle(ours[name], theirs[name])) for name in theirs if name.endswith("weight")]
+    return engine.update.gradients(trace, found), {name: 1e-9 * value for name, value in theirs.items()}
 
 
-@pytest.fixture
-def simple_vgg(tmp_path: Path) -> tuple[str, ...]:
-    """SimpleVGG of Ernoult et al. 2022 on images of CIFAR-10's shape."""
-    pixels, classes = np.zeros((40, 3, 32, 32), np.uint8), np.arange(40) % 10
-    np.savez(tmp_path / "images.npz", x_train=pixels, y_train=classes, x_test=pixels, y_test=classes)
-    conv = ", ".join(f"{{channels: {channels}}}" for channels in (128, 128, 256, 256, 512))
-    overrides = (f"architecture.conv=[{conv}]", "architecture=cnn", "data=npz", f"data.path={tmp_path / 'images.npz'}")
-    return (*LDRL, *overrides, "feedback.map.init=symmetric", "output.step_size=0.7")
+def test_with_symmetric_weights_updates_are_those_of_backpropagation() -> None:
+    ours, theirs = updates(build_from(*KINKED))
+    assert len(ours) == 2 * 5
+    for name, value in theirs.items():
+        assert (ours[name] - value).norm() <= 1e-10 * value.norm(), name
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_with_symmetric_weights_updates_are_within_3_degrees_of_backpropagation(
-    simple_vgg: tuple[str, ...], seed: int
-) -> None:
-    """1.2 to 2.3 degrees were measured over seeds; small networks average less and lie above."""
-    found = angles(build_from(*simple_vgg, f"seed={seed}"), seed=seed)
-    assert max(found) < 3
-    assert max(found[-2:]) < 1e-5
-
-
-def test_with_random_weights_hidden_updates_have_nothing_to_do_with_backpropagation() -> None:
-    """Test c: about 90 degrees in hidden blocks, 0 in the last."""
-    found = angles(build_from(*VGG, "output.step_size=0.7"))
-    assert min(found[:-1]) > 60
-    assert found[-1] < 1e-5
+def test_hidden_updates_have_the_direction_of_the_feedback_weights() -> None:
+    """Test c: with the top edge's weights turned round, all updates below it turn round and the last does not."""
+    built = build_from(*KINKED)
+    with torch.no_grad():
+        dict(built.engine.feedback.edges[0].map.named_parameters())["twin.twins.linear.matrix.weight"].neg_()
+    ours, theirs = updates(built)
+    for name, value in theirs.items():
+        sign = 1 if name.startswith("fc1") else -1
+        assert (ours[name] - sign * value).norm() <= 1e-10 * value.norm(), name
 
 
 def test_the_last_block_gets_exactly_the_step_size_times_backpropagation() -> None:
@@ -198,5 +195,5 @@ def test_clean_indices_take_those_of_the_clean_pass() -> None:
             noise = built.engine.noises([edge], trace)
             gradients = built.engine.learner.gradients([edge], trace, built.engine.feedback, noise)
             found[indices, sigma] = gradients[0]["twin.twins.conv.conv.weight"]
-    assert torch.allclose(found["noisy", "1e-6"], found["clean", "1e-6"], rtol=1e-6)
-    assert not torch.allclose(found["noisy", "0.5"], found["clean", "0.5"], rtol=1e-2)
+    assert torch.equal(found["noisy", "1e-6"], found["clean", "1e-6"])
+    assert (found["noisy", "0.5"] - found["clean", "0.5"]).norm() > 1e-10 * found["clean", "0.5"].norm()

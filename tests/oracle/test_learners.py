@@ -1,4 +1,8 @@
-"""Fast paths of the learners give the gradients of their plain definitions, and of a slow version written out here."""
+"""Fast paths of the learners give the gradients of their plain definitions, and of a slow version written out here.
+
+If it fails: feedback weights would follow the gradient of some other loss than the one that the learner is named
+after, for all networks or only for some: a wrong method with a plausible curve.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.blocks import NETWORKS, make_batch, make_network
-from tests.oracle.parts import MAPS, PATHS, assert_alike, make_feedback, use_backend
+from tests.support.blocks import NETWORKS, make_batch, make_network
+from tests.support.parts import MAPS, PATHS, assert_alike, make_feedback, use_backend
 from tpzoo import Draw, Edge, Feedback, LossLearner, Network, PerName, Trace
 from tpzoo.zoo.learners.drl import DRL
 from tpzoo.zoo.learners.plugin import DrlSettings, ReconstructionSettings

@@ -3,6 +3,8 @@
 With s' the slope at the pre-activation a, e the gradient of every sample's loss and h the layer's input:
 dW_L = step_size times backpropagation's; on direct linear feedback dW_i = -(1/B) sum_b [s'(a_i) * d_i] h_{i-1}^T with
 d_i = -step_size Q_i e.
+
+If it fails: DDTP and DFA on the plainest networks would not be the update rules of Meulemans et al. 2020.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tests.blocks import make_batch, make_network
-from tests.oracle.parts import make_engine, make_feedback, make_objective, relative, weights
+from tests.support.blocks import make_batch, make_network
+from tests.support.parts import make_engine, make_feedback, make_objective, relative, weights
 from tpzoo import Draw, local_gradients
 from tpzoo.zoo.rules.dtp import DTP
 from tpzoo.zoo.rules.tp import TP

@@ -1,4 +1,8 @@
-"""The minimal-norm update: Delta W = D h^T / (|h|^2 + rho), Delta b = rho D / (|h|^2 + rho), D = s'(a) d."""
+"""The minimal-norm update: Delta W = D h^T / (|h|^2 + rho), Delta b = rho D / (|h|^2 + rho), D = s'(a) d.
+
+If it fails: the minimal-norm update would not bring a layer to its target in one step, or not by the least change:
+comparing it with the gradient update would say nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.blocks import Layer, make_batch, make_network
-from tests.oracle.parts import assert_alike, make_engine, relative, use_backend
+from tests.support.blocks import Layer, make_batch, make_network
+from tests.support.parts import assert_alike, make_engine, relative, use_backend
 from tpzoo import Network, PerName, Rule, SettingError
 from tpzoo.engine import WeightStepper
 from tpzoo.zoo.rules.gauss_newton import GaussNewton

@@ -1,4 +1,8 @@
-"""Passes through the network: stacked ones equal single ones, and only a training pass moves a buffer."""
+"""Passes through the network: stacked ones equal single ones, and only a training pass moves a buffer.
+
+If it fails: noise passes of the feedback would move the statistics of batch norm, or stacked passes would mix up
+samples: training the feedback would change the network that it is to invert.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.blocks import NETWORKS, Layer, make_batch, make_network
-from tests.oracle.parts import assert_alike, make_objective, use_backend
+from tests.support.blocks import NETWORKS, Layer, make_batch, make_network
+from tests.support.parts import assert_alike, make_objective, use_backend
 from tpzoo import ModuleBlock, Network, Node
 
 BACKENDS = ["autograd", "functional"]

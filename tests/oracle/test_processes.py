@@ -3,6 +3,8 @@
 The engine of a process cuts its noise out of a draw for the whole batch (``Share``) and averages its gradients with
 the other's (``WeightStepper``'s ``mean``). The two run in lockstep: a thread for each, and a meeting place for the
 averages.
+
+If it fails: a run on two devices would be another experiment than the same run on one.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.blocks import make_batch
-from tests.oracle.parts import assert_alike, make_engine, weights
+from tests.support.blocks import make_batch
+from tests.support.parts import assert_alike, make_engine, weights
 from tpzoo import Draw
 from tpzoo.engine import Engine, WeightStepper
 from tpzoo.engine.draw import Share

@@ -1,6 +1,8 @@
 """Closed-form feedback: what it is on a linear network, what its memory does, and how the engine takes it.
 
 Oracle 3 of Meulemans et al. 2020: for linear feedback the optimum is J^T (J J^T + lambda I)^-1.
+
+If it fails: closed-form feedback would not be the optimum that learned feedback is compared with.
 """
 
 from __future__ import annotations
@@ -12,10 +14,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.blocks import make_batch, make_network
-from tests.helpers.runs import catalogue, toy, write_toy_data
-from tests.oracle.parts import make_engine, make_feedback, relative, weights
 from tests.oracle.test_drl_optimum import SIGMA, WIDTHS, exact_noise, jacobian, linear_network
+from tests.support.blocks import make_batch, make_network
+from tests.support.parts import make_engine, make_feedback, relative, weights
+from tests.support.runs import catalogue, toy, write_toy_data
 from tpzoo import CompatibilityError, Feedback, Network, PerName, Trace
 from tpzoo.engine import Engine, SeedBatch, WeightStepper
 from tpzoo.runner.build import build

@@ -1,4 +1,8 @@
-"""What happens in which order in one training step, told by parts that write down what they are asked."""
+"""What happens in which order in one training step, told by parts that write down what they are asked.
+
+If it fails: feedback would learn before the targets where the paper has it after, or from other weights: which of the
+two happens first changes results.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.blocks import make_batch, make_network
-from tests.oracle.parts import assert_alike, make_engine, make_feedback, make_objective, weights
+from tests.support.blocks import make_batch, make_network
+from tests.support.parts import assert_alike, make_engine, make_feedback, make_objective, weights
 from tpzoo import Batch, Context, Draw, Edge, Feedback, LossLearner, Noise, Rule, Snapshot, Trace, local_gradients
 from tpzoo.engine import Iterations, WeightStepper
 from tpzoo.zoo.rules.dtp import DTP

@@ -1,4 +1,7 @@
-"""Three seeds under vmap equal three separate runs."""
+"""Three seeds under vmap equal three separate runs.
+
+If it fails: runs of several seeds at once would not be the runs of each seed: their spread would mean nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ from functools import partial
 import pytest
 import torch
 
-from tests.blocks import make_batch
-from tests.oracle.parts import MakeOptimizer, assert_alike, make_engine, weights
+from tests.support.blocks import make_batch
+from tests.support.parts import MakeOptimizer, assert_alike, make_engine, weights
 from tpzoo import CompatibilityError, Context, Rule
 from tpzoo.engine import Iterations, SeedBatch, WeightStepper
 from tpzoo.zoo.rules.tp import TP

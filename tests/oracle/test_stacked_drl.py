@@ -1,6 +1,9 @@
 """DTPDRL in few calls: one stacked pass up, one walk down, clean evaluations shared with the target pass.
 
 Against the loss differentiated edge by edge, against steps that share nothing, and against counted operations.
+
+If it fails: DTPDRL, the costliest method, would be fast and wrong: values that are remembered within a step would be
+those of earlier weights.
 """
 
 from __future__ import annotations
@@ -11,12 +14,12 @@ from functools import partial
 
 import pytest
 import torch
-from image_networks import BLOCKS, build_from
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from tests.blocks import Layer, make_batch, make_network
-from tests.oracle.parts import assert_alike, make_engine, make_feedback, use_backend, weights
+from tests.support.blocks import Layer, make_batch, make_network
+from tests.support.image_networks import BLOCKS, build_from
+from tests.support.parts import assert_alike, make_engine, make_feedback, use_backend, weights
 from tpzoo import At, Draw, Feedback, LossLearner, Network, PerName, Trace
 from tpzoo.engine import Engine, Iterations
 from tpzoo.zoo.learners.drl import DRL

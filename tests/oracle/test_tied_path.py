@@ -1,4 +1,8 @@
-"""The tied path with rule dtp is backpropagation: step_size times its gradient, in every block, at any step size."""
+"""The tied path with rule dtp is backpropagation: step_size times its gradient, in every block, at any step size.
+
+If it fails: "target propagation with transposed weights is backpropagation" would not hold here, so that a difference
+from backpropagation could come from the engine and not from the feedback.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tests.blocks import NETWORKS, make_batch, make_network
-from tests.oracle.parts import assert_alike, make_feedback, make_objective, use_backend
+from tests.support.blocks import NETWORKS, make_batch, make_network
+from tests.support.parts import assert_alike, make_feedback, make_objective, use_backend
 from tpzoo import Draw, Network, local_gradients
 from tpzoo.zoo.rules.dtp import DTP
 

@@ -1,6 +1,9 @@
 """The twin of a max-pool against the transposed Jacobian of the pool and torch's unpooling (Ernoult et al. 2022).
 
 Where windows overlap, one cell may win twice: ``adjoint`` adds both values, ``overwrite`` keeps the last.
+
+If it fails: feedback through max-pools would carry targets to other pixels than those that won: convolutional
+networks would train towards wrong targets.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.command import tpzoo
-from tests.helpers.distributions import FOLDERS, install, own_suite, project, sources
+from tests.support.command import tpzoo
+from tests.support.distributions import FOLDERS, install, own_suite, project, sources
 
 
 @pytest.fixture(params=FOLDERS, ids=lambda folder: folder.name)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.command import assert_message, tpzoo
-from tests.helpers.distributions import ROOT, install
+from tests.support.command import assert_message, tpzoo
+from tests.support.distributions import ROOT, install
 
 FOLDER = ROOT / "plugins" / "tpzoo-example"
 

@@ -7,17 +7,16 @@ its preset on purpose, `EXCEPTIONS` says so.
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from tests.helpers.runs import write_toy_data
-from tests.oracle.parts import weights
+from tests.support.every import for_every
+from tests.support.parts import weights
+from tests.support.runs import catalogue, recipe, write_toy_data
 from tpzoo.config import Experiment, load
-from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.plugin.records import Component
 from tpzoo.recipes import is_base, recipe_folder
 from tpzoo.runner.build import build
@@ -81,9 +80,8 @@ displacements need no more; and networks of DDTP-linear and DFA keep the bias of
 published code leaves out by mistake."""
 
 
-@cache
 def preset(path: Path) -> Experiment:
-    return load(path, (), load_catalogue()).experiment
+    return recipe(f"meulemans2020/{name_of(path)}").experiment
 
 
 def name_of(path: Path) -> str:
@@ -119,7 +117,7 @@ def test_the_exceptions_are_the_presets_that_are_known_to_be_wrong() -> None:
         assert "The published file " in (FOLDER / f"{name}.yaml").read_text("utf-8"), "the header does not say so"
 
 
-@pytest.mark.parametrize("path", [path for path in PRESETS if path.stem not in OURS], ids=name_of)
+@for_every("path", [path for path in PRESETS if path.stem not in OURS], name_of)
 def test_a_preset_is_the_method_that_its_name_says(path: Path) -> None:
     made, method = preset(path), METHODS[path.stem.removesuffix("_train")]
     assert made.name == f"meulemans2020/{name_of(path)}".replace("/", "-").replace("_", "-")
@@ -162,7 +160,7 @@ def numbers_of(made: Experiment) -> dict[str, Any]:
     """All that a published preset says, as an experiment has it."""
     forward, feedback = made.optimizer.forward, made.optimizer.feedback
     assert plain(forward.settings.weight_decay) == 0
-    rule = load_catalogue().find("rule", made.rule.name).record
+    rule = catalogue().find("rule", made.rule.name).record
     learns = made.rule.name == "dtp" and made.learner.name != "frozen"
     form = made.feedback.settings.map if made.rule.name == "dtp" else None
     return {
@@ -187,7 +185,7 @@ def numbers_of(made: Experiment) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@for_every("name", PUBLISHED)
 def test_every_number_is_the_published_one(name: str) -> None:
     found = numbers_of(preset(FOLDER / f"{name}.yaml"))
     assert found == {key: PUBLISHED[name][key] for key in found}
@@ -195,7 +193,7 @@ def test_every_number_is_the_published_one(name: str) -> None:
     assert set(PUBLISHED[name]) - set(found) == said_elsewhere
 
 
-@pytest.mark.parametrize("path", PRESETS, ids=name_of)
+@for_every("path", PRESETS, name_of)
 def test_data_and_network_are_those_of_the_paper(path: Path) -> None:
     made, network = preset(path), NETWORKS[path.parent.name]
     shape, data = made.architecture.settings, made.data.settings
@@ -225,12 +223,12 @@ def test_the_control_has_the_numbers_of_the_figure_too() -> None:
     assert found == expected
 
 
-@pytest.mark.parametrize("path", [path for path in PRESETS if path.parent.name == "frozen_mnist"], ids=name_of)
+@for_every("path", [path for path in PRESETS if path.parent.name == "frozen_mnist"], name_of)
 def test_frozen_mnist_trains_the_first_layer_only(path: Path) -> None:
     assert preset(path).optimizer.forward.settings.train == "fc1"
 
 
-@pytest.mark.parametrize("path", [path for path in PRESETS if path.parent.name == "cifar10_cnn"], ids=name_of)
+@for_every("path", [path for path in PRESETS if path.parent.name == "cifar10_cnn"], name_of)
 def test_convolutional_layers_have_a_mean_as_their_loss(path: Path) -> None:
     made = preset(path)
     if made.rule.name != "bp":
@@ -247,8 +245,8 @@ def test_in_a_step_of_frozen_mnist_the_first_layer_moves_and_all_feedback(tmp_pa
         "data.validation=0",
         "architecture.hidden=[6,5,4]",
     ]
-    loaded = load(FOLDER / "frozen_mnist" / f"{method}.yaml", [*overrides, "device=cpu"], load_catalogue())
-    built = build(loaded.experiment, load_catalogue())
+    loaded = load(FOLDER / "frozen_mnist" / f"{method}.yaml", [*overrides, "device=cpu"], catalogue())
+    built = build(loaded.experiment, catalogue())
     engine, split = built.engine, built.data.train
     before = weights(engine)
     engine.train_batch(built.data.prepare(split.x[:16], built.dtype), split.y[:16])

@@ -5,13 +5,10 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from functools import cache
 from pathlib import Path
 
-import pytest
-
-from tpzoo.config import load
-from tpzoo.plugin.discovery import load_catalogue
+from tests.support.every import for_every
+from tests.support.runs import recipe
 from tpzoo.recipes import is_base, recipe_folder, summary_of
 
 FOLDER = recipe_folder()
@@ -35,9 +32,8 @@ def reached(name: str) -> str:
     return " ".join(line.removeprefix("# ") for line in lines[start[0] :]) if start else ""
 
 
-@cache
 def experiment_name(name: str) -> str:
-    return load(FOLDER / f"{name}.yaml", (), load_catalogue()).experiment.name
+    return recipe(name).experiment.name
 
 
 def read_measured() -> dict[str, list[dict[str, tuple[float, float]]]]:
@@ -62,7 +58,7 @@ def test_no_two_recipes_share_a_name_and_with_it_a_run_folder() -> None:
     assert [name for name, count in names.items() if count > 1 or not name] == []
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@for_every("name", RECIPES)
 def test_the_first_line_is_the_description_in_the_catalogue(name: str) -> None:
     summary = summary_of(FOLDER / f"{name}.yaml")
     assert header(name)[0] == f"# {summary}."
@@ -75,7 +71,7 @@ def test_no_two_recipes_have_one_description() -> None:
     assert [summary for summary, count in found.items() if count > 1] == []
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@for_every("name", PRESETS)
 def test_a_preset_says_which_one_it_is(name: str) -> None:
     text = " ".join(header(name))
     published = "preset of Meulemans" in text
@@ -85,7 +81,7 @@ def test_a_preset_says_which_one_it_is(name: str) -> None:
         assert text.count(purpose) == 2
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@for_every("name", PRESETS)
 def test_headers_note_the_missing_bias_of_the_published_code(name: str) -> None:
     """It concerns the fully connected networks of DDTP-linear and DFA."""
     concerned = re.search(r"/(ddtp_linear|dfa)(_train)?$", name) and "cifar10_cnn" not in name
@@ -93,13 +89,13 @@ def test_headers_note_the_missing_bias_of_the_published_code(name: str) -> None:
     assert noted == bool(concerned)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@for_every("name", RECIPES)
 def test_the_header_says_what_it_reaches(name: str) -> None:
     said = [line for line in header(name) if re.match("# (reaches |shows |Not trained here yet)", line)]
     assert len(said) == 1, "say what it reaches"
 
 
-@pytest.mark.parametrize("experiment", MEASURED)
+@for_every("experiment", MEASURED)
 def test_what_it_reaches_is_what_was_measured(experiment: str) -> None:
     [name] = [name for name in RECIPES if experiment_name(name) == experiment]
     text = reached(name)
@@ -114,7 +110,7 @@ def test_what_it_reaches_is_what_was_measured(experiment: str) -> None:
         assert errors in [[table[seed][column] for seed in seeds] for table in tables]
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if "/alignment/" in name])
+@for_every("name", [name for name in RECIPES if "/alignment/" in name])
 def test_angles_are_those_of_the_committed_report(name: str) -> None:
     folder = Path(__file__).parents[2] / "docs" / "meulemans2020" / "alignment" / "tables"
     with (folder / "gnt_angle_last_epoch.csv").open(newline="") as file:
@@ -123,7 +119,7 @@ def test_angles_are_those_of_the_committed_report(name: str) -> None:
     assert re.findall(r"\d+\.\d", said.partition("shows ")[2]) == [f"{float(row['mean']):.1f}" for row in rows]
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if "backpropagation" in reached(name)])
+@for_every("name", [name for name in RECIPES if "backpropagation" in reached(name)])
 def test_backpropagation_beside_it_is_what_was_measured(name: str) -> None:
     accuracy = float(re.findall(r"backpropagation (\d+\.\d+) %", reached(name))[0])
     tables = MEASURED[experiment_name(name.replace("_ldrl", "_bp"))]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from families import MODELS, ONLY_STAGES, SIZE, make
+from families import CASES, SIZE, make
 
 from tpzoo import Network
 from tpzoo.zoo.feedback.tied import build as tied
 
-CASES = [(family, credit) for family in MODELS for credit in ("stage", "block")]
-CASES += [(family, "stage") for family in ONLY_STAGES]
 STEP_SIZE = 0.3
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import toy_zoo
-from config_kit import Load, Problems
 
+from tests.support import toy_zoo
+from tests.support.config_kit import Load, Problems
 from tpzoo import ConfigError
 from tpzoo.config import LoadedConfig, load
 from tpzoo.plugin.catalogue import Catalogue, PluginInfo

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from config_edits import EDITS, VALUES, mappings, with_unknown_key
-from config_kit import RICH
 
+from tests.support.config_edits import EDITS, VALUES, mappings, with_unknown_key
+from tests.support.config_kit import RICH
 from tpzoo import TpzooError
 from tpzoo.config import load
 from tpzoo.plugin.catalogue import Catalogue
@@ -47,7 +47,7 @@ def test_an_unknown_key_is_refused_wherever_it_stands(sample: str, catalogue: Ca
     chance = random.Random(0)
     for index in range(len(mappings(yaml.safe_load(sample)))):
         tree = yaml.safe_load(sample)
-        key = with_unknown_key(tree, index, chance)
+        key = with_unknown_key(mappings(tree)[index][1], chance)
         file = tmp_path / "edited.yaml"
         file.write_text(yaml.safe_dump(tree))
         with pytest.raises(TpzooError, match=key):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from config_kit import Load, Problems
 
+from tests.support.config_kit import Load, Problems
 from tpzoo import ConfigError
 from tpzoo.config import load
 from tpzoo.config.scalars import parse_scalar

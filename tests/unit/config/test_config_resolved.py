@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from config_kit import RICH, Load
 
+from tests.support.config_kit import RICH, Load
 from tpzoo import CompatibilityError, ConfigError, SettingError
 from tpzoo.config import load, settings_from, smallest, to_plain
 from tpzoo.plugin.catalogue import Catalogue
@@ -145,10 +145,11 @@ def test_per_name_values_resolve_with_a_clear_error(load_text: Load) -> None:
 
 def test_loading_a_config_imports_no_torch() -> None:
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import toy_zoo; from tpzoo.config import load\n"
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from tests.support import toy_zoo; from tpzoo.config import load\n"
         "from tpzoo.plugin.catalogue import Catalogue, PluginInfo; from tpzoo.plugin.collecting import collect\n"
         "load(None, ('rule=bp',), Catalogue([PluginInfo('t', 'tpzoo', records=collect(toy_zoo, 't'))]))\n"
         "heavy = {'torch', 'timm', 'torchvision', 'sklearn', 'numpy'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
-    subprocess.run([sys.executable, "-c", code, str(Path(__file__).parents[2] / "helpers")], check=True)
+    subprocess.run([sys.executable, "-c", code, str(Path(__file__).parents[3])], check=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config_kit import Load, Problems
+from tests.support.config_kit import Load, Problems
 
 
 def test_defaults_are_the_ones_of_the_schema_and_of_the_components(load_text: Load) -> None:

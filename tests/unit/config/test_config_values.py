@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from config_kit import Load, Problems
-from toy_zoo import Conv
 
+from tests.support.config_kit import Load, Problems
+from tests.support.toy_zoo import Conv
 from tpzoo import PerName, PluginError, TargetRule, per_block
 from tpzoo.config import Experiment, settings_from, settings_table, to_plain
 from tpzoo.plugin.catalogue import Catalogue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from config_kit import Load
+from tests.support.config_kit import Load
 
 NAMES = ("fc1", "fc2", "fc3")
 ENTRIES = {"*": 0.1, "fc2": 0.2, "fc[13]": 0.3, "fc1": 0.4}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.helpers.idx import write_small_mnist
+from tests.support.idx import write_small_mnist
 from tpzoo.errors import DataError
 from tpzoo.zoo.datasets import fashion_mnist, mnist
 from tpzoo.zoo.datasets.plugin import FashionMnistSettings, MnistSettings

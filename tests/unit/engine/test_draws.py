@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.helpers.runs import catalogue, toy, write_toy_data
+from tests.support.runs import catalogue, toy, write_toy_data
 from tpzoo.engine.draw import Streams
 from tpzoo.runner.build import Built, build
 

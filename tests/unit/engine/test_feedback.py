@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.helpers.runs import catalogue, toy, write_toy_data
+from tests.support.runs import catalogue, toy, write_toy_data
 from tpzoo.engine.feedback import At, Edge, Feedback, FeedbackMap
 from tpzoo.engine.network import Network, Trace
 from tpzoo.runner.build import build

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.blocks import make_network
-from tests.helpers.runs import catalogue, toy, write_toy_data
-from tests.oracle.parts import make_feedback
+from tests.support.blocks import make_network
+from tests.support.parts import make_feedback
+from tests.support.runs import catalogue, toy, write_toy_data
 from tpzoo import PerName
 from tpzoo.errors import SettingError
 from tpzoo.runner.build import build

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.blocks import make_batch, make_network
-from tests.helpers.old_streams import old_name, old_streams
-from tests.oracle.parts import MAPS, make_engine, make_feedback
+from tests.support.blocks import make_batch, make_network
+from tests.support.old_streams import old_name, old_streams
+from tests.support.parts import MAPS, make_engine, make_feedback
 from tpzoo import CompatibilityError, Feedback
 from tpzoo.engine import Ends, connector
 from tpzoo.zoo.feedback import mirror

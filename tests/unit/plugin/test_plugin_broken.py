@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from plugin_kit import HEAD, rule, write_file
 
+from tests.support.plugin_kit import HEAD, rule, write_file
 from tpzoo import PluginError, UnknownComponentError
 from tpzoo.plugin.discovery import load_catalogue
 

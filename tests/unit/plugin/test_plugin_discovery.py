@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from plugin_kit import install, rule, write_file
 
+from tests.support.plugin_kit import install, rule, write_file
 from tpzoo import PluginError, UnknownComponentError
 from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.plugin.discovery import BUILTINS, load_catalogue, with_plugins

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers.run_folders import write_run
+from tests.support.run_folders import write_run
 from tpzoo.report import blocks
 from tpzoo.report.document import Section
 from tpzoo.report.methods import Method, make_methods

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.helpers.run_folders import write_run
+from tests.support.run_folders import write_run
 from tpzoo.report import damping
 from tpzoo.report.document import DASH
 from tpzoo.report.methods import Method, make_methods

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers.run_folders import epochs, write_run
+from tests.support.run_folders import epochs, write_run
 from tpzoo.report import learning
 from tpzoo.report.document import Section
 from tpzoo.report.methods import make_methods

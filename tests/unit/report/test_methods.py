@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.helpers.run_folders import epochs, write_run
+from tests.support.run_folders import epochs, write_run
 from tpzoo.report.methods import make_labels, make_methods
 from tpzoo.report.runs import find_runs
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from matplotlib.container import BarContainer
 
-from tests.helpers.run_folders import write_run
+from tests.support.run_folders import write_run
 from tpzoo.report import null_space
 from tpzoo.report.methods import Method, make_methods
 from tpzoo.report.runs import find_runs

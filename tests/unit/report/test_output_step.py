@@ -12,7 +12,7 @@ import pytest
 from matplotlib.contour import ContourSet
 from matplotlib.quiver import Quiver
 
-from tests.helpers.run_folders import write_run
+from tests.support.run_folders import write_run
 from tpzoo.report import output_step
 from tpzoo.report.document import Section
 from tpzoo.report.methods import Method, make_methods

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.run_folders import epochs, write_run
+from tests.support.run_folders import epochs, write_run
 from tpzoo.report import results
 from tpzoo.report.document import DASH
 from tpzoo.report.methods import Method, make_methods

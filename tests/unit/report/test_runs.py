@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.run_folders import HEADER, write_run
+from tests.support.run_folders import HEADER, write_run
 from tpzoo.errors import DataError
 from tpzoo.report.metrics import read_events
 from tpzoo.report.runs import find_runs, natural

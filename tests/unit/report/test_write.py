@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from matplotlib import pyplot
 
-from tests.helpers.run_folders import write_run
+from tests.support.run_folders import write_run
 from tpzoo.errors import DataError
 from tpzoo.report.markdown import escape
 from tpzoo.report.write import write_report

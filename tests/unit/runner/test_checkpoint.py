@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from tests.helpers.moments import Moments
+from tests.support.moments import Moments
 from tpzoo.errors import CheckpointError
 from tpzoo.runner.checkpoint import WEIGHTS, Checkpoints, put_back, weights_of
 

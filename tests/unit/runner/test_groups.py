@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.helpers.runs import catalogue, run, toy, write_toy_data
+from tests.support.runs import catalogue, run, toy, write_toy_data
 from tpzoo.assembly.weights import parameter_groups
 from tpzoo.engine.learner import Learner
 from tpzoo.errors import SettingError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.helpers.runs import STEPS, TRAIN, assert_same_run, catalogue, metrics, run, toy, write_toy_data
+from tests.support.runs import STEPS, TRAIN, assert_same_run, catalogue, metrics, run, toy, write_toy_data
 from tpzoo.engine.logger import Logger, LogRecord
 from tpzoo.engine.step import Engine
 from tpzoo.runner.build import build

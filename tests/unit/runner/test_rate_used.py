@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.runs import catalogue, toy, write_toy_data
+from tests.support.runs import catalogue, toy, write_toy_data
 from tpzoo.errors import SettingError
 from tpzoo.runner.build import build
 

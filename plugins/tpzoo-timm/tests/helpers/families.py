@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import torch
@@ -43,11 +45,21 @@ MODELS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 SAME = ("mixer", "vit", "vit_class_token", "vit_average", "resmlp", "gmlp", "deit", "deit_distilled", "convmixer")
 ONLY_STAGES = {"densenet": ("densenet121", {"growth_rate": 4, "block_config": (2, 2)})}
+CASES = [
+    (family, credit) for family in MODELS for credit in ("stage", "block") if credit == "stage" or family not in SAME
+]
+CASES += [(family, "stage") for family in ONLY_STAGES]
+"""Every family by every granularity, once where they are the same."""
 
 
-def make(family: str, credit: str, **settings: Any) -> Network:
-    """The network of a family, cut as asked."""
+@cache
+def _made(family: str, credit: str) -> Network:
     name, options = {**MODELS, **ONLY_STAGES}[family]
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return build(name, TimmSettings(credit=credit, options=dict(options), **settings), SPEC)
+        return build(name, TimmSettings(credit=credit, options=dict(options)), SPEC)
+
+
+def make(family: str, credit: str) -> Network:
+    """The network of a family, cut as asked; a copy of one that is built once."""
+    return copy.deepcopy(_made(family, credit))

@@ -74,8 +74,8 @@ def mappings(tree: Any, path: str = "") -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-def with_unknown_key(tree: Any, index: int, chance: random.Random) -> str:
-    """Put a key that nothing knows into the mapping of that number; returns the key."""
+def with_unknown_key(mapping: dict[str, Any], chance: random.Random) -> str:
+    """Put a key that nothing knows into a mapping; returns the key."""
     key = "".join(chance.choices(string.ascii_lowercase, k=8))
-    mappings(tree)[index][1][key] = chance.choice([1, "x", None, {}, [1]])
+    mapping[key] = chance.choice([1, "x", None, {}, [1]])
     return key

@@ -20,6 +20,7 @@ from tpzoo.config import LoadedConfig, load
 from tpzoo.engine.step import Engine
 from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.plugin.discovery import load_catalogue
+from tpzoo.recipes import recipe_folder
 from tpzoo.runner.checkpoint import Checkpoints
 from tpzoo.runner.session import train
 from tpzoo.runner.summary import Summary
@@ -35,6 +36,12 @@ TIMES = ("seconds", "seconds_per_epoch")
 def catalogue() -> Catalogue:
     """The built-in components, loaded once."""
     return load_catalogue()
+
+
+@cache
+def recipe(name: str) -> LoadedConfig:
+    """A shipped recipe as it is, loaded once."""
+    return load(recipe_folder() / f"{name}.yaml", (), catalogue())
 
 
 def write_toy_data(folder: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 TIMEOUT = 240
@@ -23,13 +24,14 @@ def tpzoo(*overrides: str | Path, cwd: Path | None = None, **environment: str) -
     )
 
 
-def inside(*overrides: str | Path) -> subprocess.CompletedProcess[str]:
+def inside(*overrides: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """As :func:`tpzoo`, but in this process: for the verbs that would load torch each time. A bug is raised."""
     from click.testing import CliRunner
 
     from tpzoo.cli import main
 
-    done = CliRunner().invoke(main, list(map(str, overrides)))
+    with chdir(cwd or Path.cwd()):
+        done = CliRunner().invoke(main, list(map(str, overrides)))
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return subprocess.CompletedProcess([*map(str, overrides)], done.exit_code, done.stdout, done.stderr)

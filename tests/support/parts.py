@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from tests.blocks import make_batch, make_network
+from tests.support.blocks import make_batch, make_network
 from tpzoo import (
     Batch,
     DisplacementRule,
