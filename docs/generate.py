@@ -170,7 +170,7 @@ def config() -> Iterator[str]:
             yield f"## {kind}\n"
         for record in entries:
             yield f"### {kind} `{record.name}`\n"
-            yield f"{record.summary}\n"
+            yield f"{record.describe()}\n"
             yield from _table(settings_table(record))
 
 
@@ -205,7 +205,7 @@ def command_line() -> Iterator[str]:
 
 def figures() -> Iterator[str]:
     """Every table of ``docs/data``, under the command that measures it again."""
-    yield "# Figures\n"
+    yield "# Results\n"
     yield MADE + "\n"
     yield "Each table is a file of `docs/data/`. The command below its title measures it again, on your machine.\n"
     for path in sorted((DOCS / "data").glob("*.csv")):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +9,6 @@ from tpzoo.plugin.hookspecs import hookimpl
 from tpzoo.plugin.records import Recipe
 
 PACKAGE = Path(__file__).parent
-END_OF_SENTENCE = re.compile(r"(?<!\bal)(?<!\bcf)(?<!\bvs)(?<!\be\.g)(?<!\bi\.e)(?<!\bEq)(?<!\bFig)(?<!\b[A-Z])\.\s+")
-"""A full stop and a space, but not after an abbreviation or an initial: "et al. 2015" ends no sentence."""
 
 
 def recipe_folder() -> Path:
@@ -49,16 +45,4 @@ def tpzoo_recipes() -> Iterator[Recipe]:
     folder = recipe_folder()
     for path in sorted(path for path in folder.rglob("*.yaml") if not is_base(path)):
         name = path.relative_to(folder).with_suffix("").as_posix()
-        yield Recipe(name=name, summary=summary_of(path) or f"the recipe {name}", path=str(path))
-
-
-def summary_of(path: Path) -> str:
-    """The first sentence of the comment that a recipe starts with; empty if there is none."""
-    lines = path.read_text("utf-8").splitlines()
-    comment = [line.removeprefix("#").removeprefix(" ") for line in itertools.takewhile(_is_comment, lines)]
-    words = " ".join(itertools.takewhile(lambda line: not line.startswith(" "), comment))  # an indented line is code
-    return END_OF_SENTENCE.split(words)[0].removesuffix(".")
-
-
-def _is_comment(line: str) -> bool:
-    return line.startswith("#")
+        yield Recipe(name=name, path=str(path))

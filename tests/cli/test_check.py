@@ -25,7 +25,7 @@ def tpzoo_updates():
     yield WeightUpdate(name="made", summary="an update", build=Made)
 """
 
-AT_THE_DOOR = {
+WHEN_LOADED = {
     "import error": ("import not_there", ["cannot be imported", "No module named 'not_there'"]),
     "misspelt hook": (
         HEAD + "@hookimpl\ndef tpzoo_target_rule():\n    yield",
@@ -107,12 +107,12 @@ IN_THE_KIT = {
 
 
 def test_there_are_ten() -> None:
-    assert len(AT_THE_DOOR) + len(IN_THE_KIT) == 10
+    assert len(WHEN_LOADED) + len(IN_THE_KIT) == 10
 
 
-@pytest.mark.parametrize("fault", AT_THE_DOOR)
-def test_the_door_names_what_is_broken(fault: str, tmp_path: Path) -> None:
-    text, parts = AT_THE_DOOR[fault]
+@pytest.mark.parametrize("fault", WHEN_LOADED)
+def test_the_loader_names_what_is_broken(fault: str, tmp_path: Path) -> None:
+    text, parts = WHEN_LOADED[fault]
     path = tmp_path / "broken.py"
     path.write_text(text)
     assert_message(inside("check", path), "broken.py", *parts)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tests.support.every import for_every
 from tests.support.runs import recipe
-from tpzoo.recipes import is_base, recipe_folder, summary_of
+from tpzoo.plugin.headers import summary_of
+from tpzoo.recipes import is_base, recipe_folder
 
 FOLDER = recipe_folder()
 RECIPES = sorted(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tpzoo import recipes
+from tpzoo.plugin.headers import summary_of
 
 
 @pytest.fixture
@@ -64,4 +65,4 @@ def test_what_recipes_share_is_no_recipe_but_still_a_file(installed: Path) -> No
 )  # fmt: skip
 def test_the_summary_is_the_first_sentence(tmp_path: Path, header: str, summary: str) -> None:
     (tmp_path / "recipe.yaml").write_text(header)
-    assert recipes.summary_of(tmp_path / "recipe.yaml") == summary
+    assert summary_of(tmp_path / "recipe.yaml") == summary

@@ -84,7 +84,7 @@ def check_plugin(target: str, plugins: tuple[str, ...], only: tuple[str, ...]) -
         click.echo(f"{info.source}: {len(records)} record{'s' * (len(records) != 1)}")
         for record in records:
             catalogue.find(record.kind, record.name)  # refuses a name that another plugin has too
-            click.echo(f"  {record.kind} {record.name}: {record.summary}")
+            click.echo(f"  {record.kind} {record.name}: {record.describe()}")
         chosen += records
     if not chosen and only:
         raise PluginError(f"no record of '{target}' matches {', '.join(only)}", "tpzoo plugins shows what there is")

@@ -61,7 +61,7 @@ def describe(entry: Entry) -> dict[str, Any]:
     return {
         "kind": record.kind,
         "name": record.name,
-        "summary": record.summary,
+        "summary": record.describe(),
         "paper": paper,
         "distribution": entry.distribution,
     }

@@ -1,4 +1,4 @@
-"""What a component can be set to, in words: for ``tpzoo show`` and for documentation."""
+"""What a component can be set to, as text: for ``tpzoo show`` and for documentation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LIMITS = {"minimum": "at least", "above": "above", "maximum": "at most", "below
 
 @dataclass(frozen=True)
 class SettingRow:
-    """One setting: its key, its type and limits in words, its default as a config would say it, and its help line."""
+    """One setting: its key, its type and limits as text, its default as a config would say it, and its help line."""
 
     name: str
     type: str
@@ -53,7 +53,7 @@ def _default(value: Any) -> Any:
 
 
 def _limits(declared: Field) -> str:
-    words = [f"{word} {declared.metadata[key]}" for key, word in _LIMITS.items() if key in declared.metadata]
+    parts = [f"{word} {declared.metadata[key]}" for key, word in _LIMITS.items() if key in declared.metadata]
     if "choices" in declared.metadata:
-        words.append("one of " + ", ".join(declared.metadata["choices"]))
-    return ", ".join(words)
+        parts.append("one of " + ", ".join(declared.metadata["choices"]))
+    return ", ".join(parts)

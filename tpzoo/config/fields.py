@@ -94,12 +94,12 @@ def holds_dataclass(hint: Any) -> bool:
     return dataclasses.is_dataclass(hint) or any(holds_dataclass(part) for part in typing.get_args(hint))
 
 
-_WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", type(None): "null"}
-_WORDS |= {Any: "any value", list: "a list", tuple: "a list", dict: "a mapping"}
+_TEXTS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", type(None): "null"}
+_TEXTS |= {Any: "any value", list: "a list", tuple: "a list", dict: "a mapping"}
 
 
 def describe(hint: Any) -> str:
-    """Return a type in words: ``a number or null``."""
+    """Return a type as text: ``a number or null``."""
     part = per_name_of(hint)
     if part is not None:
         return f"{describe(part)}, a list of them, or {{pattern: value}}"
@@ -112,7 +112,7 @@ def describe(hint: Any) -> str:
         return f"a list of {_plural(arguments)}"
     if is_mapping(hint) and arguments:
         return f"a mapping to {describe(arguments[-1])}"
-    return _WORDS.get(hint, "a mapping" if dataclasses.is_dataclass(hint) else getattr(hint, "__name__", str(hint)))
+    return _TEXTS.get(hint, "a mapping" if dataclasses.is_dataclass(hint) else getattr(hint, "__name__", str(hint)))
 
 
 def _plural(arguments: tuple[Any, ...]) -> str:

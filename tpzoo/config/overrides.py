@@ -1,4 +1,4 @@
-"""Words of the command line: ``rule=bp``, ``optimizer.forward.lr=0.01``, ``architecture.hidden=[256, 256]``.
+"""Overrides of the command line: ``rule=bp``, ``optimizer.forward.lr=0.01``, ``architecture.hidden=[256, 256]``.
 
 A value that starts with ``[``, ``{`` or a quote is read as YAML; any other is one scalar, whatever it holds.
 """

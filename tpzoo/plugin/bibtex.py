@@ -16,7 +16,7 @@ TPZOO = f"""@software{{tpzoo,
 }}"""
 """tpzoo itself."""
 
-SMALL_WORDS = {"a", "an", "the", "on", "of", "how", "in", "for"}
+SMALL = {"a", "an", "the", "on", "of", "how", "in", "for"}
 
 
 def bibliography(papers: Iterable[Paper]) -> str:
@@ -47,8 +47,8 @@ def _entry(paper: Paper, key: str) -> str:
 def _key(paper: Paper) -> str:
     """The first author's last name, the year, and the first word of the title that says something."""
     last = (paper.authors.split(",")[0].split() or ["anonymous"])[-1]
-    words = [word for word in re.findall(r"\w+", _ascii(paper.title).lower()) if word not in SMALL_WORDS]
-    return re.sub(r"[^a-z0-9]", "", _ascii(last).lower()) + str(paper.year) + (words or [""])[0]
+    parts = [word for word in re.findall(r"\w+", _ascii(paper.title).lower()) if word not in SMALL]
+    return re.sub(r"[^a-z0-9]", "", _ascii(last).lower()) + str(paper.year) + (parts or [""])[0]
 
 
 def _ascii(text: str) -> str:

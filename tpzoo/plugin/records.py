@@ -11,10 +11,12 @@ import dataclasses
 import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 from tpzoo.errors import SettingError
+from tpzoo.plugin.headers import summary_of
 from tpzoo.plugin.settings import Component, PerName, component, per_block, setting
 
 
@@ -60,6 +62,10 @@ class Record:
     requires: tuple[str, ...] = ()
     smallest: Mapping[str, Any] = field(default_factory=_nothing, hash=False)
     expected_failures: Mapping[str, str] = field(default_factory=_nothing, hash=False)
+
+    def describe(self) -> str:
+        """One line that says what the entry is: its summary."""
+        return self.summary
 
     def builder(self) -> Callable[..., Any]:
         """The callable behind ``build``, imported if it is given as a string."""
@@ -296,11 +302,19 @@ class Optimizer(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(Record):
-    """A published method as a config file. ``build`` is not called; ``path`` is the YAML file."""
+    """A published method as a config file. ``build`` is not called; ``path`` is the YAML file.
+
+    Without a ``summary`` the first sentence of the file's header says what it is.
+    """
 
     kind: ClassVar[str] = "recipe"
+    summary: str = ""
     build: Callable[..., Any] | str = ""
     path: str = ""
+
+    def describe(self) -> str:
+        """The summary, or the first sentence of the comment at the top of the file."""
+        return self.summary or summary_of(Path(self.path)) or f"the recipe {self.name}"
 
 
 KINDS: dict[str, type[Record]] = {

@@ -89,8 +89,8 @@ def make_labels(configs: Sequence[dict[str, Any]]) -> list[str]:
     for name, count in Counter(labels).items():
         if count > 1:
             chosen = [i for i, label in enumerate(labels) if label == name]
-            for i, words in zip(chosen, _differences([configs[i] for i in chosen]), strict=True):
-                labels[i] = f"{name} ({words})" if words else name
+            for i, difference in zip(chosen, _differences([configs[i] for i in chosen]), strict=True):
+                labels[i] = f"{name} ({difference})" if difference else name
     return _unique(labels)
 
 
@@ -114,7 +114,7 @@ def _name(component: Any) -> str:
 
 
 def _differences(configs: Sequence[dict[str, Any]]) -> list[str]:
-    """The fewest words, the most telling first, that tell the configs apart."""
+    """The fewest settings, the most telling first, that tell the configs apart."""
     flat = [dict(_flatten(config)) for config in configs]
     shown: list[str] = []
     for key in _differing(flat):
@@ -122,7 +122,7 @@ def _differences(configs: Sequence[dict[str, Any]]) -> list[str]:
             shown.append(key)
         if _kinds(flat, shown) == len(flat):
             break
-    return [_words(each, shown) for each in flat]
+    return [_written(each, shown) for each in flat]
 
 
 def _differing(flat: Sequence[dict[str, Any]]) -> list[str]:
@@ -146,10 +146,10 @@ def _place(key: str) -> int:
 
 
 def _kinds(flat: Sequence[dict[str, Any]], keys: Sequence[str]) -> int:
-    return len({_words(each, keys) for each in flat})
+    return len({_written(each, keys) for each in flat})
 
 
-def _words(values: dict[str, Any], keys: Sequence[str]) -> str:
+def _written(values: dict[str, Any], keys: Sequence[str]) -> str:
     return ", ".join(f"{key.removesuffix('.name')}={_word(values[key])}" for key in keys if key in values)
 
 

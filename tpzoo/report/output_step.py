@@ -47,7 +47,7 @@ def section(methods: Sequence[Method]) -> Section:
     rows = [row for _, row in sorted(((_order(step.place), i), _row(step)) for i, step in enumerate(steps))]
     made.tables.append(Table("output_step", "one row for a sample of a logged step and a run", COLUMNS, rows))
     made.tables.append(Table("output_step_angle", f"{caption}: one row for a method", ANGLE_COLUMNS, angles))
-    _add_picture(made, steps)
+    _add_figure(made, steps)
     return made
 
 
@@ -92,7 +92,7 @@ def _angles(
             yield method.label, found.mean, found.sd, found.n, len({step.run.folder for step in chosen}), over
 
 
-def _add_picture(made: Section, steps: Sequence[Step]) -> None:
+def _add_figure(made: Section, steps: Sequence[Step]) -> None:
     unknown = Counter(step.method.label for step in steps if not step.is_known)
     made.left_out.extend(
         f"arrows of {label} in {count} samples of output space: two outputs are not all known"

@@ -35,9 +35,9 @@ def name_the_culprit(network: Network, feedback: Feedback, x: Tensor) -> str:
     return "all blocks are finite on this batch; the data may hold values that are not"
 
 
-def _first(words: str, members: Mapping[str, nn.Module] | nn.ModuleDict) -> str:
+def _first(place: str, members: Mapping[str, nn.Module] | nn.ModuleDict) -> str:
     for name, module in members.items():
         broken = [key for key, p in module.named_parameters() if not bool(p.isfinite().all())]
         if broken:
-            return f"{words.format(name)} has weights that are not finite ({', '.join(broken)})"
+            return f"{place.format(name)} has weights that are not finite ({', '.join(broken)})"
     return ""

@@ -54,7 +54,7 @@ def test_an_unknown_key_is_refused_wherever_it_stands(sample: str, catalogue: Ca
             load(file, (), catalogue)
 
 
-def test_random_words_on_the_command_line(catalogue: Catalogue) -> None:
+def test_random_overrides_on_the_command_line(catalogue: Catalogue) -> None:
     chance = random.Random(1)
     keys = ["rule", "rule.name", "feedback.map", "probes.norms", "optimizer.forward.lr", "seed", "loggers", "extends"]
     for _ in range(COUNT // 2):

@@ -20,7 +20,7 @@ def test_a_name_and_a_mapping_select_alike(load_text: Load) -> None:
     assert load_text("output: argmin").experiment == load_text("output: {name: argmin}").experiment
 
 
-def test_selections_come_before_settings_whatever_the_order_of_the_words(load_text: Load) -> None:
+def test_selections_come_before_settings_whatever_the_order_of_the_overrides(load_text: Load) -> None:
     overrides = ["feedback.map.width=7", "feedback=direct", "feedback.map=random_hidden"]
     for order in (overrides, overrides[::-1]):
         chosen = load_text("", *order).experiment.feedback

@@ -179,7 +179,7 @@ def test_an_annotation_that_a_config_cannot_hold_is_the_plugins_error(catalogue:
         settings_from(record, {"call": "int"}, catalogue)
 
 
-def test_settings_in_words(catalogue: Catalogue) -> None:
+def test_settings_as_text(catalogue: Catalogue) -> None:
     rows = {row.name: row for row in settings_table(catalogue.find("optimizer", "adam").record)}
     lr, schedule = rows["lr"], rows["schedule"]
     assert (lr.type, lr.default, lr.limits) == ("a number, a list of them, or {pattern: value}", 1e-3, "at least 0")

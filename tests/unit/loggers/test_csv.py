@@ -73,7 +73,7 @@ def test_a_resumed_file_equals_that_of_an_uninterrupted_run(tmp_path: Path, chec
     assert resumed.read_bytes() == whole.read_bytes()
 
 
-def test_every_place_where_a_kill_can_cut_the_file_is_mended(tmp_path: Path) -> None:
+def test_every_place_where_a_kill_can_cut_the_file_is_put_right(tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole.csv", tmp_path / "cut.csv"
     state = write(whole, range(4)).state()
     write(whole, range(4, 6), resumed=3, state=state)

@@ -48,7 +48,7 @@ def test_all_lists_every_export_and_nothing_else() -> None:
         tpzoo.nonsense  # type: ignore[attr-defined]  # noqa: B018
 
 
-def test_the_door_loads_no_torch() -> None:
+def test_the_loader_loads_no_torch() -> None:
     code = (
         "import sys\nfrom tpzoo import TargetRule, hookimpl\nfrom tpzoo.plugin.discovery import load_catalogue\n"
         "load_catalogue(builtins=('tpzoo.runner.plugin',))\n"

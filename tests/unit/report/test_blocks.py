@@ -26,8 +26,8 @@ def part(folder: Path, title: str) -> Section:
     return found
 
 
-def panels(section: Section, picture: int = 0) -> list[str]:
-    return [axes.get_title() for axes in section.figures[picture].draw().axes]
+def panels(section: Section, figure: int = 0) -> list[str]:
+    return [axes.get_title() for axes in section.figures[figure].draw().axes]
 
 
 def at(value: float, names: Sequence[str], probe: str = "bp_angle") -> dict[str, dict[int, float]]:
@@ -142,7 +142,7 @@ def test_every_quantity_gets_a_figure_in_the_section_of_its_kind(tmp_path: Path)
     config = {"probes": {"mine": {"name": "gn_angle"}}}
     write_run(tmp_path / "run", probes=probes, blocks=["fc1", "fc2", "fc3"], config=config)
     found = {
-        title: [picture.name for picture in part(tmp_path, title).figures]
+        title: [figure.name for figure in part(tmp_path, title).figures]
         for title in ("Alignment", "Reconstruction", "Other")
     }
     assert found == {
@@ -150,7 +150,7 @@ def test_every_quantity_gets_a_figure_in_the_section_of_its_kind(tmp_path: Path)
         "Reconstruction": ["reconstruction"],
         "Other": ["jacobian_alignment_ratio", "new"],
     }
-    units = [picture.draw().axes[0].get_ylabel() for picture in part(tmp_path, "Alignment").figures]
+    units = [figure.draw().axes[0].get_ylabel() for figure in part(tmp_path, "Alignment").figures]
     assert units == ["degrees"] * 4
     assert part(tmp_path, "Reconstruction").figures[0].draw().axes[0].get_ylabel() == "loss"
 

@@ -1,4 +1,4 @@
-"""Which passes a run makes, against what the config's help says in words."""
+"""Which passes a run makes, against what the config's help says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tpzoo.assembly.experiment import FeedbackTraining
 from tpzoo.runner.plan import Phase, make_plan
 
 
-def words(plan: list[Phase]) -> list[str]:
+def written(plan: list[Phase]) -> list[str]:
     """``f1`` is a feedback pass of epoch 1, ``t1`` a training pass; a dot says that the epoch ends."""
     return [f"{phase.kind[0]}{phase.epoch}{'.' * phase.ends_epoch}" for phase in plan]
 
@@ -26,12 +26,12 @@ def words(plan: list[Phase]) -> list[str]:
     ],
 )
 def test_the_order_of_the_passes(settings: dict[str, Any], expected: str) -> None:
-    assert words(make_plan(2, FeedbackTraining(**settings), True)) == expected.split()
+    assert written(make_plan(2, FeedbackTraining(**settings), True)) == expected.split()
 
 
 def test_a_feedback_that_learns_nothing_has_no_passes_of_its_own() -> None:
     settings = FeedbackTraining(pretrain_epochs=2, extra_epochs=1, order="alternate_epochs")
-    assert words(make_plan(2, settings, False)) == ["t1.", "t2."]
+    assert written(make_plan(2, settings, False)) == ["t1.", "t2."]
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,4 @@ def test_every_pass_is_shuffled_by_a_stream_of_its_own() -> None:
 
 def test_no_epochs() -> None:
     assert make_plan(0, FeedbackTraining(), True) == []
-    assert words(make_plan(0, FeedbackTraining(pretrain_epochs=1), True)) == ["f0"]
+    assert written(make_plan(0, FeedbackTraining(pretrain_epochs=1), True)) == ["f0"]
