@@ -1,4 +1,4 @@
-"""If this fails, L-DRL is no longer that of Ernoult et al. 2022: which pool indices a map sees, which value stays where
+"""If it fails: L-DRL is no longer that of Ernoult et al. 2022: which pool indices a map sees, which value stays where
 two windows share a cell, the factor of the noise, how often maps step before targets are made, or the sign of a target.
 
 Every result array of ``ernoult_vgg.npz`` and ``ernoult_lenet.npz`` at 1e-9, by the plain definition, by the fast way

@@ -1,4 +1,4 @@
-"""If this fails, convolutional networks no longer train as the code of Meulemans et al. 2020 does: their losses there
+"""If it fails: convolutional networks no longer train as the code of Meulemans et al. 2020 does: their losses there
 are means over feature maps, those of dense layers sums, and noise is added to pooled outputs.
 
 Every result array of ``meulemans_cnn.npz`` at 1e-9, by the plain definition, by the fast way and in a whole step, with

@@ -1,4 +1,4 @@
-"""If this fails, fully connected networks no longer train as the code of Meulemans et al. 2020 does: a factor of a
+"""If it fails: fully connected networks no longer train as the code of Meulemans et al. 2020 does: a factor of a
 loss, of a step size or of a noise variance is another, and presets that name the paper's rates mean another method.
 
 Every result array of ``meulemans_mlp.npz`` at 1e-9, by the plain definition, by the fast way and in a whole step, with
