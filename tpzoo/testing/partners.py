@@ -34,10 +34,15 @@ class Partners:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
+        self._chosen: dict[tuple[int, bool], Chosen] = {}
 
     def choose(self, record: Record, smallest: bool = True) -> Chosen:
         """``record``, registered or not, with its smallest settings, or with its defaults."""
-        return Chosen(record, settings_of(record, record.smallest if smallest else {}, self.catalogue))
+        key = (id(record), smallest)  # records are not hashable; what is kept here keeps its record alive
+        if key not in self._chosen:
+            values = record.smallest if smallest else {}
+            self._chosen[key] = Chosen(record, settings_of(record, values, self.catalogue))
+        return self._chosen[key]
 
     def method(self, record: Record, **fixed: Record) -> Method:
         """The first method around ``record`` that works.
