@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import tpzoo
-from tests.support.distributions import FOLDERS, install, own_suite, project, sources
+from tests.support.distributions import FOLDERS, install, own_suite, project, sources, unmet
 
 
 @pytest.fixture(params=FOLDERS, ids=lambda folder: folder.name)
@@ -20,6 +20,8 @@ def folder(request: pytest.FixtureRequest) -> Path:
 
 @pytest.mark.timeout(600)
 def test_it_passes_its_own_suite(folder: Path, tmp_path: Path) -> None:
+    if needed := unmet(folder):  # never with the versions of constraints.txt
+        pytest.skip(f"needs {', '.join(needed)}")
     done = own_suite(folder, install(folder, tmp_path / "site"))
     assert done.returncode == 0, done.stdout[-4000:]
     assert " passed" in done.stdout

@@ -6,8 +6,11 @@ import os
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml"))
@@ -17,6 +20,12 @@ def project(folder: Path) -> dict[str, Any]:
     """What a distribution says about itself."""
     found: dict[str, Any] = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
     return found
+
+
+def unmet(folder: Path) -> list[str]:
+    """What a distribution requires beside tpzoo and is installed here in another version only."""
+    wanted = [Requirement(each) for each in project(folder)["dependencies"] if each != "tpzoo"]
+    return [str(each) for each in wanted if version(each.name) not in each.specifier]
 
 
 def sources(folder: Path) -> Path:

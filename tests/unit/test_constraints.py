@@ -8,6 +8,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from tests.support.distributions import FOLDERS, project
+
 ROOT = Path(__file__).parents[2]
 TORCH = {"torch", "torchvision"}
 
@@ -41,5 +43,8 @@ def test_torch_is_the_same_pair_in_both() -> None:
 
 
 def test_what_is_installed_by_default_is_no_older_than_the_floors() -> None:
+    """Those of the distributions in ``plugins/`` included, whose suites are left out where they are not met."""
     ours = pinned("constraints.txt")
     assert [name for name, floor in claimed().items() if floor is not None and ours[name] < floor] == []
+    wanted = [Requirement(each) for folder in FOLDERS for each in project(folder)["dependencies"] if each != "tpzoo"]
+    assert [str(each) for each in wanted if ours[each.name] not in each.specifier] == []
