@@ -10,7 +10,7 @@ import pytest
 from tests.support.command import assert_message, tpzoo
 from tpzoo.cli import show
 from tpzoo.config import load
-from tpzoo.config.resolved import dump_yaml
+from tpzoo.config.dump import dump_yaml
 from tpzoo.plugin.discovery import load_catalogue
 
 CONFIG = """rule: tp

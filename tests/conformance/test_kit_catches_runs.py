@@ -255,8 +255,6 @@ RECORDS: dict[str, tuple[Record, set[str]]] = {
 @pytest.mark.parametrize("name", RECORDS)
 def test_what_all_records_share(name: str, device: str) -> None:
     record, expected = RECORDS[name]
-    if name == "settings that change":
-        pytest.importorskip("omegaconf")
     assert failed(record, device) == expected
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]
 
 from tests.support.command import assert_message, inside, tpzoo
 from tests.support.runs import (
@@ -22,7 +20,6 @@ from tests.support.runs import (
     toy,
     write_toy_data,
 )
-from tpzoo.config import load
 from tpzoo.errors import CheckpointError
 from tpzoo.runner.checkpoint import Checkpoints
 from tpzoo.runner.folder import RunFolder
@@ -137,27 +134,6 @@ def test_an_edited_config_is_refused(data: Path, tmp_path: Path) -> None:
     # what the hash leaves out may change
     assert inside("train", "--resume", folder, "checkpoint.every_epochs=1", "--quiet").returncode == 0
     assert "epoch-0003" in json.loads((folder / "checkpoints" / "labels.json").read_text())
-
-
-def test_a_run_of_a_version_with_fewer_settings_goes_on(data: Path, tmp_path: Path) -> None:
-    """A setting that came later counts as not there, as long as it has its default."""
-    loaded = toy(data, *DIRECT)
-    run(loaded, tmp_path / "whole")
-    folder = tmp_path / "run"
-    with signalled_after(5):
-        run(loaded, folder)
-    config, text = folder / "config.yaml", (folder / "config.yaml").read_text()
-    earlier = re.sub(r", norm_ratio: [^,}]+", "", text)
-    assert earlier != text
-    config.write_text(earlier)
-    hashed = load(config).hash_without_later(yaml.safe_load(earlier))
-    for path in (folder / "environment.json", *folder.glob("checkpoints/*/manifest.json")):
-        path.write_text(path.read_text().replace(loaded.hash, hashed))
-    assert_message(inside("train", "--resume", folder, "rule.norm_ratio=3"), "was started with the config", hashed)
-    (folder / "environment.json").rename(folder / "aside.json")  # as in folders of the first versions
-    assert inside("train", "--resume", folder, "--quiet").returncode == 0
-    assert metrics(folder) == metrics(tmp_path / "whole")
-    assert inside("evaluate", folder).stdout.split(":")[0] == "test"
 
 
 def test_a_value_that_a_pattern_is_added_to_is_another_config(data: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "plugin": {"_version"},
     "engine": {"plugin.settings", "plugin.suggest"},
     "assembly": {"plugin", "engine"},
-    "config": {"plugin", "assembly.experiment", "assembly.legality"},
+    "config": {"plugin", "assembly.experiment", "assembly.legality", "recipes"},
     "runner": {"plugin", "engine", "assembly", "config", "_version"},
     "report": {"plugin", "engine", "config", "runner"},
     "testing": {"plugin", "engine", "assembly", "config"},

@@ -1,24 +1,41 @@
-"""YAML and command line in, frozen dataclasses out."""
+"""YAML and command line in, frozen dataclasses out.
 
-from tpzoo.assembly.experiment import Checkpoint, Experiment, FeedbackTraining, Optimizers
-from tpzoo.config.describe import SettingRow, settings_table
-from tpzoo.config.loader import load
-from tpzoo.config.origins import annotated_yaml
-from tpzoo.config.resolved import LoadedConfig, dump_yaml, to_plain
-from tpzoo.config.settings_from import settings_from, smallest
+What types a component's settings needs no YAML: the names here are imported when they are first used.
+"""
 
-__all__ = [
-    "Checkpoint",
-    "Experiment",
-    "FeedbackTraining",
-    "LoadedConfig",
-    "Optimizers",
-    "SettingRow",
-    "annotated_yaml",
-    "dump_yaml",
-    "load",
-    "settings_from",
-    "settings_table",
-    "smallest",
-    "to_plain",
-]
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tpzoo.assembly.experiment import Checkpoint as Checkpoint
+    from tpzoo.assembly.experiment import Experiment as Experiment
+    from tpzoo.assembly.experiment import FeedbackTraining as FeedbackTraining
+    from tpzoo.assembly.experiment import Optimizers as Optimizers
+    from tpzoo.config.describe import SettingRow as SettingRow
+    from tpzoo.config.describe import settings_table as settings_table
+    from tpzoo.config.dump import dump_yaml as dump_yaml
+    from tpzoo.config.loader import load as load
+    from tpzoo.config.origins import annotated_yaml as annotated_yaml
+    from tpzoo.config.resolved import LoadedConfig as LoadedConfig
+    from tpzoo.config.resolved import to_plain as to_plain
+    from tpzoo.config.single import settings_from as settings_from
+    from tpzoo.config.single import smallest as smallest
+
+_HOMES = {
+    "tpzoo.assembly.experiment": ("Checkpoint", "Experiment", "FeedbackTraining", "Optimizers"),
+    "tpzoo.config.describe": ("SettingRow", "settings_table"),
+    "tpzoo.config.dump": ("dump_yaml",),
+    "tpzoo.config.loader": ("load",),
+    "tpzoo.config.origins": ("annotated_yaml",),
+    "tpzoo.config.resolved": ("LoadedConfig", "to_plain"),
+    "tpzoo.config.single": ("settings_from", "smallest"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'tpzoo.config' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOME[name]), name)

@@ -1,4 +1,4 @@
-"""Read YAML into nodes that know their line. Nothing is constructed or executed.
+"""Read YAML into plain trees with a table of places. Nothing is constructed or executed.
 
 Refused, each with its place: tags, anchors and aliases, keys given twice, keys that are not scalars, interpolation
 (``${...}``, with which a stranger's config could read the environment) and ``???``.
@@ -6,21 +6,20 @@ Refused, each with its place: tags, anchors and aliases, keys given twice, keys 
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Callable
-from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
 
-from tpzoo.config.nodes import Entries, Items, Leaf, Node
 from tpzoo.config.problems import Problems, Where
-from tpzoo.config.scalars import parse_scalar
+from tpzoo.config.tree import Layer, Path, Quoted, Tree, is_blank
 
 DEEPEST = 20
 Locate = Callable[[yaml.Mark], Where]
 
 
-def read_file(path: Path, asked: Where, problems: Problems) -> Entries | None:
-    """Return the mapping in a file, or None (and note why) if it cannot be read.
+def read_file(path: pathlib.Path, asked: Where, problems: Problems) -> Layer | None:
+    """Return what a file says, or None (and note why) if it cannot be read.
 
     Args:
         path: the file.
@@ -38,25 +37,30 @@ def read_file(path: Path, asked: Where, problems: Problems) -> Entries | None:
     except OSError as error:
         problems.add(asked, str(path), f"cannot be read: {error.strerror}")
         return None
-    node = read_text(text, lambda mark: Where(f"{path}:{mark.line + 1}"), problems)
-    if node is None or isinstance(node, Entries):
-        return node
-    if isinstance(node, Leaf) and node.value is None:
-        return Entries(node.where)
-    problems.add(node.where, "", "a config is a mapping: lines of the form `key: value`")
+    layer = Layer()
+    tree = read_text(text, lambda mark: Where(f"{path}:{mark.line + 1}"), problems, layer, ())
+    if tree is None:
+        return None
+    if isinstance(tree, dict) or is_blank(tree):
+        layer.tree = tree or {}
+        return layer
+    problems.add(layer.where(()), "", "a config is a mapping: lines of the form `key: value`")
     return None
 
 
-def read_text(text: str, locate: Locate, problems: Problems) -> Node | None:
-    """Return the root node of a YAML text, or None (and note why) if it is not one document of plain YAML."""
+def read_text(text: str, locate: Locate, problems: Problems, layer: Layer, path: Path) -> Tree | None:
+    """Return the tree of a YAML text that stands at ``path`` of ``layer``, and note its places there.
+
+    None (and a note why) if it is not one document of plain YAML.
+    """
     known = len(problems.found)
     try:
         _refuse_tokens(text, locate, problems)
         if len(problems.found) > known:
             return None
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-        start = yaml.Mark("", 0, 0, 0, None, None)
-        return Leaf("", None, locate(start)) if root is None else _Reader(locate, problems).node(root, "")
+        layer.places[path] = locate(yaml.Mark("", 0, 0, 0, None, None) if root is None else root.start_mark)
+        return "" if root is None else _Reader(locate, problems, layer).tree(root, path)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or yaml.Mark("", 0, 0, 0, None, None)
         detail = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
@@ -78,51 +82,44 @@ def _refuse_tokens(text: str, locate: Locate, problems: Problems) -> None:
 
 
 class _Reader:
-    def __init__(self, locate: Locate, problems: Problems) -> None:
-        self.locate = locate
-        self.problems = problems
+    def __init__(self, locate: Locate, problems: Problems, layer: Layer) -> None:
+        self.locate, self.problems, self.layer = locate, problems, layer
 
-    def node(self, node: yaml.Node, path: str, depth: int = 0) -> Node:
-        where = self.locate(node.start_mark)
+    def tree(self, node: yaml.Node, path: Path, depth: int = 0) -> Tree:
+        where = self.layer.places.setdefault(path, self.locate(node.start_mark))
         if depth > DEEPEST:
-            self.problems.add(where, "", "nested too deeply")
-            return Leaf("", None, where)
+            self.problems.add(self.locate(node.start_mark), "", "nested too deeply")
+            return ""
         if isinstance(node, yaml.ScalarNode):
-            value = parse_scalar(node.value) if node.style is None else node.value
-            return checked(Leaf(node.value, value, where, node.style is not None), path, self.problems)
+            text = node.value if node.style is None else Quoted(node.value)
+            self.layer.places[path] = where = self.locate(node.start_mark)
+            return checked(text, where, ".".join(path), self.problems)
         if isinstance(node, yaml.SequenceNode):
-            return Items(tuple(self.node(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(node.value)), where)
-        return self.entries(node, path, depth + 1)
+            return [self.tree(item, (*path, str(i)), depth + 1) for i, item in enumerate(node.value)]
+        return self.mapping(node, path, depth + 1)
 
-    def entries(self, node: yaml.MappingNode, path: str, depth: int) -> Entries:
-        entries = Entries(self.locate(node.start_mark))
+    def mapping(self, node: yaml.MappingNode, path: Path, depth: int) -> dict[str, Tree]:
+        found: dict[str, Tree] = {}
         for key, value in node.value:
             where = self.locate(key.start_mark)
             if not isinstance(key, yaml.ScalarNode):
-                self.problems.add(where, path, "a key must be plain text")
+                self.problems.add(where, ".".join(path), "a key must be plain text")
                 continue
-            name = checked(Leaf(key.value, key.value, where), path, self.problems).text
-            place = f"{path}.{name}" if path else name
-            if name in entries.items:
-                self.problems.add(where, place, "given twice")
-            entries.items[name] = _at_key(self.node(value, place, depth), where)
-        return entries
+            name = str(checked(key.value, where, ".".join(path), self.problems))
+            place = (*path, name)
+            if name in found:
+                self.problems.add(where, ".".join(place), "given twice")
+            self.layer.places[place] = where  # a block stands where its key does, which is where a reader looks for it
+            found[name] = self.tree(value, place, depth)
+        return found
 
 
-def _at_key(node: Node, where: Where) -> Node:
-    """Move a block mapping or list to the line of its key, which is where a reader looks for it."""
-    if isinstance(node, Entries):
-        node.where = where
-        return node
-    return Items(node.items, where) if isinstance(node, Items) else node
-
-
-def checked(leaf: Leaf, path: str, problems: Problems) -> Leaf:
+def checked(text: str, where: Where, path: str, problems: Problems) -> str:
     """Note a text that OmegaConf would not take literally."""
-    if "${" in leaf.text:
-        problems.add(leaf.where, path, "interpolation ${...} is not allowed: write the value itself")
-    elif leaf.text == "???":
-        problems.add(leaf.where, path, "'???' is reserved: write the value itself")
+    if "${" in text:
+        problems.add(where, path, "interpolation ${...} is not allowed: write the value itself")
+    elif text == "???":
+        problems.add(where, path, "'???' is reserved: write the value itself")
     else:
-        return leaf
-    return Leaf("", None, leaf.where)
+        return text
+    return ""

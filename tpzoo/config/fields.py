@@ -89,11 +89,6 @@ def is_mapping(hint: Any) -> bool:
     return isinstance(origin, type) and issubclass(origin, Mapping)
 
 
-def holds_dataclass(hint: Any) -> bool:
-    """Whether values of this type hold instances of a dataclass."""
-    return dataclasses.is_dataclass(hint) or any(holds_dataclass(part) for part in typing.get_args(hint))
-
-
 _TEXTS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", type(None): "null"}
 _TEXTS |= {Any: "any value", list: "a list", tuple: "a list", dict: "a mapping"}
 

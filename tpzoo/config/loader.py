@@ -1,34 +1,39 @@
-"""Load a config: read all layers, look the components up, merge everything typed, and freeze it."""
+"""Load a config: read all layers, make them plain and merge them, validate, and freeze the result."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tpzoo.assembly.experiment import Experiment
 from tpzoo.assembly.legality import check_compatible
-from tpzoo.config.implied import Implied
 from tpzoo.config.layers import Layers, read_layers
+from tpzoo.config.merge import Merge
 from tpzoo.config.problems import COMMAND_LINE, Problems, Where
 from tpzoo.config.resolved import LoadedConfig
-from tpzoo.config.state import Context, Section
+from tpzoo.config.validate import Validator
 from tpzoo.plugin.catalogue import Catalogue, quote
 from tpzoo.plugin.discovery import load_catalogue, plugin_key, with_plugins
+from tpzoo.recipes import find_recipe
+
+Source = Path | str | Mapping[str, Any] | None
 
 
 def load(
-    path: Path | None,
+    config: Source,
     overrides: Sequence[str] = (),
     catalogue: Catalogue | None = None,
     plugins: Sequence[str] = (),
 ) -> LoadedConfig:
-    """Load a config from a YAML file and overrides of the command line.
+    """Load a config and the overrides of a command line.
 
     Args:
-        path: the file, or None for the defaults.
-        overrides: ``key=value``, stronger than the file.
+        config: a YAML file; the name of a recipe, such as ``mnist/dtp``; a mapping, as a file would say it; or None for
+            the defaults.
+        overrides: ``key=value``, stronger than the config.
         catalogue: where components are looked up; None loads every plugin that is installed. Plugins that the config
             names are added.
         plugins: further plugins, as ``--plugin`` names them: files or modules.
@@ -38,31 +43,31 @@ def load(
         CompatibilityError: the chosen components cannot work together.
     """
     problems = Problems()
-    layers = read_layers(Path(path) if path is not None else None, overrides, problems)
+    source = find_recipe(config) if isinstance(config, str) else config
+    layers = read_layers(source, overrides, problems)
     for name in plugins:
         layers.plugins.setdefault(plugin_key(name), Where(COMMAND_LINE, f"--plugin {name}"))
     names = list(layers.plugins)
     catalogue = load_catalogue(names) if catalogue is None else with_plugins(catalogue, names)
     _report_plugins(layers, catalogue, problems)
-    loaded = _merge(layers, catalogue, problems, path)
+    loaded = _merged(layers, catalogue, problems, source if isinstance(source, Path) else None)
     check_compatible(loaded.records, catalogue)
     return loaded
 
 
-def _merge(layers: Layers, catalogue: Catalogue, problems: Problems, path: Path | None) -> LoadedConfig:
-    context = Context(catalogue, problems)
-    root = Section(Experiment, Experiment(), "", "", context)
-    implied = Implied(root)
-    for entries in layers.entries:
-        implied.apply(entries)
-    experiment: Experiment = root.finish()
+def _merged(layers: Layers, catalogue: Catalogue, problems: Problems, path: Path | None) -> LoadedConfig:
+    merge = Merge(catalogue, problems)
+    for layer in layers.found:
+        merge.apply(layer)
+    validator = Validator(merge)
+    experiment: Experiment = validator.section(Experiment, Experiment(), merge.made.tree, (), "")
     problems.raise_any()
     if not experiment.name:
         experiment = replace(experiment, name=_default_name(path, experiment))
-        context.origins["name"] = "default: from the name of the file" if path else "default"
+        validator.origins["name"] = "default: from the name of the file" if path else "default"
     experiment = replace(experiment, plugins=tuple(layers.plugins))
-    context.origins["plugins"] = ", ".join(map(str, layers.plugins.values())) or "default"
-    return LoadedConfig(experiment, context.origins, implied.notices(), context.records, catalogue)
+    validator.origins["plugins"] = ", ".join(map(str, layers.plugins.values())) or "default"
+    return LoadedConfig(experiment, validator.origins, merge.notices(), validator.records, catalogue)
 
 
 def _report_plugins(layers: Layers, catalogue: Catalogue, problems: Problems) -> None:
@@ -77,5 +82,5 @@ def _report_plugins(layers: Layers, catalogue: Catalogue, problems: Problems) ->
 
 def _default_name(path: Path | None, experiment: Experiment) -> str:
     """The stem of the file, made fit for a folder; without a file, what is learnt and how."""
-    name = Path(path).stem if path is not None else f"{experiment.data.name}-{experiment.rule.name}"
+    name = path.stem if path is not None else f"{experiment.data.name}-{experiment.rule.name}"
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip(".-") or "experiment"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tpzoo.config.resolved import LoadedConfig, dump_yaml
+from tpzoo.config.dump import dump_yaml
+from tpzoo.config.resolved import LoadedConfig
 
 INDENT = "  "
 

@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tpzoo.config.document import DEEPEST, checked, read_text
-from tpzoo.config.nodes import Entries, Leaf, Node
 from tpzoo.config.problems import COMMAND_LINE, Problems, Where
-from tpzoo.config.scalars import parse_scalar
+from tpzoo.config.tree import OWN, Layer, Path, Tree
 
 
-def read_overrides(overrides: Sequence[str], problems: Problems) -> Entries:
-    """Return all overrides as one mapping; where two set the same place, the later one holds."""
-    root = Entries(Where(COMMAND_LINE))
+def read_overrides(overrides: Sequence[str], problems: Problems) -> Layer:
+    """Return all overrides as one layer; where two set the same place, the later one holds."""
+    root = Layer(places={(): Where(COMMAND_LINE)})
     for override in overrides:
         where = Where(COMMAND_LINE, override or "''")
         path, equals, text = override.partition("=")
-        keys = path.strip().split(".")
+        keys = tuple(path.strip().split("."))
         if not equals or not all(keys) or len(keys) > DEEPEST:
             problems.add(where, "", "not of the form key=value")
             continue
@@ -29,38 +28,43 @@ def read_overrides(overrides: Sequence[str], problems: Problems) -> Entries:
     return root
 
 
-def _value(text: str, where: Where, path: str, problems: Problems) -> Node | None:
+def _value(text: str, where: Where, path: str, problems: Problems) -> Tree | None:
     if text[:1] in ("[", "{", "'", '"'):
-        return read_text(text, lambda mark: where, problems)
-    return checked(Leaf(text, parse_scalar(text), where), path, problems)
+        return read_text(text, lambda mark: where, problems, Layer(), ())
+    return checked(text, where, path, problems)
 
 
-def _put(root: Entries, keys: Sequence[str], value: Node, where: Where) -> None:
-    place = root
-    for key in keys[:-1]:
-        found = place.items.get(key)
-        if not isinstance(found, Entries):
-            found = Entries(where, own=found if isinstance(found, Leaf) else None)
-            place.items[key] = found
+def _put(root: Layer, keys: Path, value: Tree, where: Where) -> None:
+    place = root.tree
+    for i, key in enumerate(keys[:-1]):
+        found = place.get(key)
+        if not isinstance(found, dict):
+            found = {OWN: found} if isinstance(found, str) else {}
+            place[key] = found
+        root.places.setdefault(keys[: i + 1], where)
         place = found
-    _merge(place, keys[-1], value)
+    _merge(root, place, keys, value, where)
 
 
-def _merge(place: Entries, key: str, value: Node) -> None:
-    """Set ``key``; a mapping adds to a mapping, a scalar beside a mapping becomes its own value."""
+def _merge(root: Layer, place: dict[str, Tree], path: Path, value: Tree, where: Where) -> None:
+    """Set the last key; a mapping adds to a mapping, a scalar beside a mapping becomes its own value."""
+    key, found = path[-1], place.get(path[-1])
     if key == "name":
-        place.own = None
-    found = place.items.get(key)
-    if isinstance(found, Entries) and isinstance(value, Leaf):
-        found.items.pop("name", None)
-        found.own = value
-    elif isinstance(found, Entries) and isinstance(value, Entries):
-        if "name" in value.items:
-            found.own = None
-        for name, item in value.items.items():
-            _merge(found, name, item)
-    elif isinstance(found, Leaf) and isinstance(value, Entries):
-        value.own = None if "name" in value.items else found
-        place.items[key] = value
+        place.pop(OWN, None)
+    if isinstance(found, dict) and isinstance(value, str):
+        found.pop("name", None)
+        found[OWN] = value
+        root.places[(*path, OWN)] = where
+    elif isinstance(found, dict) and isinstance(value, dict):
+        if "name" in value:
+            found.pop(OWN, None)
+        for name, item in value.items():
+            _merge(root, found, (*path, name), item, where)
+    elif isinstance(found, str) and isinstance(value, dict):
+        own = {} if "name" in value else {OWN: found}
+        place[key] = {**own, **value}
+        for name in value:
+            root.places[(*path, name)] = where
     else:
-        place.items[key] = value
+        place[key] = value
+        root.places[path] = where

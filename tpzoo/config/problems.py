@@ -50,6 +50,7 @@ class Problems:
 
     def __init__(self) -> None:
         self.found: list[Problem] = []
+        self.files: list[str] = []  # weakest first
 
     def add(self, where: Where, path: str, message: str) -> None:
         """Note a problem; one that is noted already is not repeated."""
@@ -67,9 +68,16 @@ class Problems:
             raise ConfigError(self.text())
 
     def text(self) -> str:
-        """All problems, their places aligned; those of the command line last, as it is the strongest layer."""
-        ordered = sorted(self.found, key=lambda problem: problem.where.source == COMMAND_LINE)
+        """All problems, their places aligned: from the weakest layer to the strongest, in each as it is written."""
+        ordered = sorted(self.found, key=self._place)
         width = max((len(problem.where.source) for problem in self.found), default=0)
         lines = [f"{problem.where.source:<{width}}   {problem.text}" for problem in ordered]
         count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
         return "\n".join([*lines, f"{count}; nothing was run."])
+
+    def _place(self, problem: Problem) -> tuple[int, int]:
+        """The layer and the line; what is of no file comes first, and the command line last, in its own order."""
+        file, _, line = problem.where.source.rpartition(":")
+        if problem.where.source == COMMAND_LINE:
+            return len(self.files), 0
+        return (self.files.index(file), int(line)) if file in self.files else (-1, 0)

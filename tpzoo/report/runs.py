@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +13,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from tpzoo.config import dump_yaml, load
+from tpzoo.config import load
 from tpzoo.errors import DataError, TpzooError
 from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.plugin.discovery import load_catalogue
@@ -178,13 +177,11 @@ def _with_later_settings(config: dict[str, Any]) -> dict[str, Any]:
     if config.get("plugins"):
         return config
     elsewhere: dict[str, Any] = {key: config[key] for key in ELSEWHERE if key in config}
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "config.yaml"
-        path.write_text(dump_yaml({key: value for key, value in config.items() if key not in elsewhere}), "utf-8")
-        try:
-            complete = {**load(path, (), _catalogue()).plain(), **elsewhere}
-        except TpzooError:
-            return config
+    try:
+        rest = {key: value for key, value in config.items() if key not in elsewhere}
+        complete = {**load(rest, (), _catalogue()).plain(), **elsewhere}
+    except TpzooError:
+        return config
     return complete if "name" in config else {key: value for key, value in complete.items() if key != "name"}
 
 

@@ -12,10 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml  # type: ignore[import-untyped]
 from filelock import FileLock, Timeout
 
-from tpzoo.config import LoadedConfig
 from tpzoo.errors import CheckpointError, SettingError
 from tpzoo.runner.files import remove_unfinished, write_atomic
 from tpzoo.runner.summary import Summary, write_summary
@@ -49,16 +47,6 @@ class RunFolder:
             return str(json.loads((self.path / "environment.json").read_text("utf-8"))["config_hash"])
         except (OSError, ValueError, KeyError, TypeError):
             return ""
-
-    def hash_of(self, loaded: LoadedConfig) -> str:
-        """The hash of ``loaded`` as the version of tpzoo that started the run would have found it."""
-        if loaded.hash == self.config_hash():
-            return loaded.hash
-        try:
-            written = yaml.safe_load(self.config())
-        except (yaml.YAMLError, UnicodeDecodeError):
-            return loaded.hash  # whoever loaded it did so from elsewhere
-        return loaded.hash_without_later(written if isinstance(written, dict) else {})
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -59,7 +59,7 @@ def evaluate_run(
     where = folder.reopen(run)
     loaded = load(where.path / "config.yaml", overrides, plugins=plugins)
     label = _label(checkpoint)
-    saved = Checkpoints(run / "checkpoints", where.hash_of(loaded)).load(label)  # quicker to refuse than to build
+    saved = Checkpoints(run / "checkpoints", loaded.hash).load(label)  # quicker to refuse than to build
     built = build(loaded.experiment, loaded.catalogue)
     put_back(modules_of(built), saved.weights)
     chosen = _split(built.data, split)

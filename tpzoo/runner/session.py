@@ -60,7 +60,7 @@ def train(
 
 
 def _resume(loaded: LoadedConfig, catalogue: Catalogue, where: RunFolder, checkpoint: str, quiet: bool) -> Summary:
-    started_with, given = where.config_hash(), where.hash_of(loaded)
+    started_with, given = where.config_hash(), loaded.hash
     if started_with and started_with != given:
         what = f"{where.path} was started with the config {started_with}; this one is {given}"
         hint = "put its config.yaml back and change nothing that changes results, or start a new run"
@@ -81,7 +81,7 @@ class Run:
         self.loaded, self.built, self.where = loaded, built, where
         self.loggers = _loggers(loaded, catalogue, where.path, quiet)
         self.training = Training(loaded.experiment, built, list(self.loggers.values()))
-        self.hash = where.config_hash() or where.hash_of(loaded)
+        self.hash = where.config_hash() or loaded.hash
         self.checkpoints = Checkpoints(where.path / "checkpoints", self.hash)
         self._modules = modules_of(built)
         self._logged: dict[str, Any] = {}

@@ -21,7 +21,6 @@ from tpzoo.plugin.validation import complaint_about
 from tpzoo.testing.applies import only_if
 from tpzoo.testing.optimizers import optimizer, weights
 from tpzoo.testing.outcome import require, skip
-from tpzoo.testing.partners import HAS_CONFIG
 from tpzoo.testing.stage import Stage
 from tpzoo.testing.watching import global_generators_rest
 
@@ -55,8 +54,6 @@ def builds_from_smallest(record: Record, stage: Stage) -> None:
 @only_if(lambda record: record.kind != "recipe")
 def config_round_trip(record: Record, stage: Stage) -> None:
     """Settings written to a config and read again are the same settings."""
-    if not HAS_CONFIG:
-        skip("OmegaConf is not installed")
     from tpzoo.config import settings_from, to_plain
 
     for smallest in (True, False):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-import importlib.util
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tpzoo.assembly.legality import unfulfilled
 from tpzoo.assembly.method import Chosen, Method, nested
+from tpzoo.config import settings_from
 from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.plugin.records import Record
-from tpzoo.plugin.settings import Component, NoSettings, PerName
+from tpzoo.plugin.settings import NoSettings
 from tpzoo.testing.outcome import ConformanceError
 from tpzoo.testing.toys import DATA
 
@@ -25,8 +24,6 @@ PREFERRED = {
     "loss": ("auto",),
 }
 """Partners that are tried first, of every axis."""
-
-HAS_CONFIG = importlib.util.find_spec("omegaconf") is not None
 
 
 class Partners:
@@ -106,18 +103,5 @@ def _one_of_each_kind(architectures: Sequence[Record]) -> list[Record]:
 
 
 def settings_of(record: Record, values: Mapping[str, Any], catalogue: Catalogue) -> Any:
-    """Settings as the config makes them; without OmegaConf, the dataclass with ``values`` as they are."""
-    if HAS_CONFIG:
-        from tpzoo.config import settings_from
-
-        return settings_from(record, values, catalogue) or NoSettings()
-    cls = record.config or record.shared
-    if cls is None:
-        return NoSettings()
-    plain = cls()
-    wrappers = {name: type(getattr(plain, name)) for name in values}
-    wrapped = {
-        name: wrappers[name](value) if wrappers[name] in (PerName, Component) else value
-        for name, value in values.items()
-    }
-    return dataclasses.replace(plain, **wrapped)
+    """Settings as a config makes them, typed and checked; needs neither OmegaConf nor YAML."""
+    return settings_from(record, values, catalogue) or NoSettings()

@@ -11,7 +11,7 @@ from families import SIZE, make
 from tpzoo import CompatibilityError, Feedback, TwinEnds
 from tpzoo.assembly.method import Chosen, nested
 from tpzoo.assembly.parts import build_feedback
-from tpzoo.config.settings_from import settings_from
+from tpzoo.config.single import settings_from
 from tpzoo.plugin.discovery import load_catalogue
 from tpzoo_timm.parts import Permute, PermuteTwin, Scale, ScaleTwin, SpreadTokens, TokenMean
 

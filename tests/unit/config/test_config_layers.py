@@ -11,6 +11,7 @@ from tpzoo import ConfigError
 from tpzoo.config import load
 from tpzoo.config.scalars import parse_scalar
 from tpzoo.plugin.catalogue import Catalogue
+from tpzoo.recipes import recipe_folder
 
 
 def test_each_layer_is_stronger_than_the_one_it_extends(load_text: Load) -> None:
@@ -101,3 +102,49 @@ def test_scalars_follow_yaml_1_2(text: str, value: object) -> None:
     found = parse_scalar(text)
     assert found == value
     assert type(found) is type(value)
+
+
+def test_several_bases_are_layers_weakest_first(load_text: Load) -> None:
+    others = {"data": "seed: 1\nepochs: 7\nbatch_size: 5", "method": "seed: 2\nepochs: 8\nrule: tp"}
+    found = load_text("extends: [data.yaml, method.yaml]\nseed: 3", **others).experiment
+    assert (found.seed, found.epochs, found.batch_size, found.rule.name) == (3, 8, 5, "tp")
+
+
+def test_a_file_reached_twice_counts_once_where_it_is_weakest(load_text: Load) -> None:
+    others = {"root": "epochs: 1", "data": "extends: root.yaml\nepochs: 2", "method": "extends: root.yaml\nseed: 4"}
+    found = load_text("extends: [data.yaml, method.yaml]", **others).experiment
+    assert (found.epochs, found.seed) == (2, 4)  # the root does not come again, above data
+
+
+def test_a_circle_of_several_bases_is_an_error(tmp_path: Path, catalogue: Catalogue) -> None:
+    (tmp_path / "a.yaml").write_text("extends: [b.yaml, c.yaml]")
+    (tmp_path / "b.yaml").write_text("seed: 1")
+    (tmp_path / "c.yaml").write_text("extends: a.yaml")
+    with pytest.raises(ConfigError, match="extends itself"):
+        load(tmp_path / "a.yaml", (), catalogue)
+
+
+def test_a_mapping_says_what_files_do(catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base.yaml").write_text("epochs: 4\nseed: 1")
+    given = {
+        "extends": "base.yaml",
+        "seed": 2,
+        "rule": {"name": "dtp", "high": 3},
+        "name": "08",
+        "checkpoint": {"keep_best": False},
+    }
+    loaded = load(given, ("batch_size=5",), catalogue)
+    found = loaded.experiment
+    assert (found.epochs, found.seed, found.batch_size, found.name) == (4, 2, 5, "08")
+    assert found.rule.settings.high == 3.0
+    assert not found.checkpoint.keep_best
+    assert loaded.origins["seed"] == "the mapping"
+    with pytest.raises(ConfigError, match="the mapping   epochs: expected a whole number, got 'x'"):
+        load({"epochs": "x"}, (), catalogue)
+
+
+def test_a_recipe_is_loaded_by_its_name() -> None:
+    assert load("mnist/dtp").experiment == load(recipe_folder() / "mnist" / "dtp.yaml").experiment
+    with pytest.raises(ConfigError, match="no/such"):
+        load("no/such")

@@ -43,7 +43,7 @@ def test_the_format(problems: Problems) -> None:
         ("optimizer.forward.lr: 3", 1, "optimizer.forward.lr: unknown key"),
         ("<<: {seed: 3}", 1, "<<: unknown key"),
         ("extend: base.yaml", 1, "Did you mean 'extends'?"),
-        ("extends: [a, b]", 1, "expected the path of one file"),
+        ("extends: [a, {b: c}]", 1, "expected the path of a file, relative to this file, or a list of them"),
         ("extends: gone.yaml", 1, "gone.yaml: there is no such file"),
         ("extends: .", 1, "is not a file"),
         ("extends: exp.yaml", 1, "extends itself"),

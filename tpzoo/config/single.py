@@ -1,15 +1,15 @@
-"""Settings of a single component outside of a whole config: for tests, tools and notebooks."""
+"""Settings of a single component outside of a whole config: for the conformance kit, tools and notebooks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from tpzoo.config.document import read_text
-from tpzoo.config.nodes import Entries
+from tpzoo.config.merge import Merge
 from tpzoo.config.problems import Problems, Where
-from tpzoo.config.resolved import dump_yaml, to_plain
-from tpzoo.config.state import Context, Section
+from tpzoo.config.resolved import to_plain
+from tpzoo.config.tree import Layer, written
+from tpzoo.config.validate import Validator
 from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.plugin.records import Record
 
@@ -25,16 +25,18 @@ def settings_from(record: Record, values: Mapping[str, Any], catalogue: Catalogu
     Raises:
         ConfigError: a value is not one that a config could give.
     """
-    problems = Problems()
-    context = Context(catalogue, problems)
-    cls = record.config or record.shared
-    section = Section(cls, cls() if cls else None, "", f"{record.kind} '{record.name}'", context)
-    node = read_text(dump_yaml(to_plain(values)), lambda mark: Where(f"{record.kind} '{record.name}'"), problems)
-    if isinstance(node, Entries):
-        section.apply(node)
-    settings = section.finish() if cls else None
+    problems, owner = Problems(), f"{record.kind} '{record.name}'"
+    settings: Any = record.config or record.shared
+    merge, base = Merge(catalogue, problems), settings() if settings else None
+    layer = Layer(written(to_plain(values)), {(): Where(owner)})
+    merge.section(settings, base, layer, (), ())
+    validator = Validator(merge)
+    if settings is None:
+        for key in merge.made.tree:
+            problems.add(Where(owner), key, f"not an option: {owner} has none")
+    found = validator.section(settings, base, merge.made.tree, (), owner) if settings else None
     problems.raise_any()
-    return settings
+    return found
 
 
 def smallest(record: Record, catalogue: Catalogue) -> Any:
