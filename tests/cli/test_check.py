@@ -12,7 +12,7 @@ HEAD = """from dataclasses import dataclass
 
 import torch
 
-from tpzoo import FeedbackLearner, FeedbackMap, LossFunction, MapForm, TargetRule, Learner, hookimpl
+from tpzoo import FeedbackLearner, FeedbackMap, LossFunction, MapForm, TargetRule, LossLearner, hookimpl
 from tpzoo import SingleStep, WeightUpdate, local_gradients
 """
 
@@ -72,7 +72,7 @@ def tpzoo_feedback_maps():
     yield MapForm(name="made", summary="a map", build=lambda settings, ends: Made(ends))
 """
 MOVES = """
-class Made(Learner):
+class Made(LossLearner):
     def loss(self, edge, trace, feedback, noise):
         with torch.no_grad():
             for weight in trace.network.blocks.parameters():

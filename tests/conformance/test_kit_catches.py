@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from tests.support.broken import LEARNERS, RULES, UPDATES
 from tests.support.broken_networks import BLOCKS, MAPS, Plain, network_of
-from tests.support.broken_twins import LINEAR, OTHERS, twin_record
-from tests.support.broken_twins import Plain as PlainTwin
+from tests.support.broken_twins import LINEAR, OTHERS, Plain as PlainTwin, twin_record
 from tpzoo import Architecture, Edge, FeedbackLearner, MapForm, Record, TargetRule, Twin, WeightUpdate
 from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.testing import check

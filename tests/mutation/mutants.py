@@ -337,13 +337,6 @@ RUNNER = (
         "pass",
         RESUME,
     ),
-    mutant(
-        "a later setting counts as not there at any value",
-        "config/resolved.py",
-        "elif key in written or not self._is_default(here):",
-        "elif key in written:",
-        RESUME,
-    ),
     mutant("two processes train in one folder", "runner/folder.py", "lock.acquire()", "pass", RESUME),
     mutant("resume forgets the sums of the epoch", "runner/loop.py", "if self.progress.count:", "if False:", RESUME),
     mutant(

@@ -21,8 +21,7 @@ from tpzoo.zoo.outputs.gradient import Gradient
 from tpzoo.zoo.outputs.plugin import GradientSettings
 from tpzoo.zoo.rules.dtp import DTP
 from tpzoo.zoo.rules.tp import TP
-from tpzoo.zoo.updates import gradient
-from tpzoo.zoo.updates import plugin as updates
+from tpzoo.zoo.updates import gradient, plugin as updates
 
 ETA = 0.06
 

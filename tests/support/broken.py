@@ -267,6 +267,16 @@ class LossReadsAValue(Reconstructs):
         return super().gradients(edges, trace, feedback, noises)
 
 
+class HasALossThatNobodyCalls(Learner):
+    def loss(self, edge: Edge, trace: Trace, feedback: Feedback, noise: Noise) -> Tensor:
+        return trace.output.sum()
+
+
+class SolvesWithoutSayingSo(Reconstructs):
+    def solve(self, edge: Edge, statistics: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {}
+
+
 LEARNERS: dict[type[Learner], set[str]] = {
     Reconstructs: set(),
     FastIsOther: {"fast_equals_plain"},
@@ -277,4 +287,6 @@ LEARNERS: dict[type[Learner], set[str]] = {
     LearnsNothing: {"trains"},
     LossIsNoScalar: {"shapes_and_dtypes"},
     LossReadsAValue: {"capturable"},
+    HasALossThatNobodyCalls: {"methods_are_called"},
+    SolvesWithoutSayingSo: {"methods_are_called"},
 }

@@ -9,19 +9,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tpzoo.assembly.experiment import Checkpoint as Checkpoint
-    from tpzoo.assembly.experiment import Experiment as Experiment
-    from tpzoo.assembly.experiment import FeedbackTraining as FeedbackTraining
-    from tpzoo.assembly.experiment import Optimizers as Optimizers
-    from tpzoo.config.describe import SettingRow as SettingRow
-    from tpzoo.config.describe import settings_table as settings_table
+    from tpzoo.assembly.experiment import (
+        Checkpoint as Checkpoint,
+        Experiment as Experiment,
+        FeedbackTraining as FeedbackTraining,
+        Optimizers as Optimizers,
+    )
+    from tpzoo.config.describe import SettingRow as SettingRow, settings_table as settings_table
     from tpzoo.config.dump import dump_yaml as dump_yaml
     from tpzoo.config.loader import load as load
     from tpzoo.config.origins import annotated_yaml as annotated_yaml
-    from tpzoo.config.resolved import LoadedConfig as LoadedConfig
-    from tpzoo.config.resolved import to_plain as to_plain
-    from tpzoo.config.single import settings_from as settings_from
-    from tpzoo.config.single import smallest as smallest
+    from tpzoo.config.resolved import LoadedConfig as LoadedConfig, to_plain as to_plain
+    from tpzoo.config.single import settings_from as settings_from, smallest as smallest
 
 _HOMES = {
     "tpzoo.assembly.experiment": ("Checkpoint", "Experiment", "FeedbackTraining", "Optimizers"),

@@ -139,5 +139,5 @@ def _taken(names: Names, catalogue: Catalogue) -> str:
     if names.entry in catalogue.names(names.kind):
         return f"there is a {names.kind} '{names.entry}' already"
     made = {f"{names.stem}{suffix.capitalize()}" for suffix in ("settings", names.kind)}
-    clash = sorted(made & set(tpzoo.__all__))
+    clash = sorted(made & set(dir(tpzoo)))
     return f"a class would have the name tpzoo.{clash[0]}" if clash else ""

@@ -219,7 +219,26 @@ def global_generator(record: Record, stage: Stage) -> None:
             scene.learner.loss(edge, scene.trace, scene.parts.feedback, scene.noises[0])
 
 
+LOSS = ("loss", "noise", "gradients")
+SOLUTION = ("statistics", "solve")
+"""What is called of a LossLearner, and of a SolvingLearner besides."""
+
+
+def methods_are_called(record: Record, stage: Stage) -> None:
+    """A learner that writes a loss derives from LossLearner; one that writes what solves, from SolvingLearner."""
+    learner = stage.parts(stage.method(record)).learner
+    if isinstance(learner, SolvingLearner):
+        return
+    needed, called = "LossLearner", [*LOSS, *SOLUTION]
+    if isinstance(learner, LossLearner):
+        needed, called = "SolvingLearner", [*SOLUTION]
+    lost = [name for name in called if hasattr(learner, name)]
+    what = f"{type(learner).__name__} writes {', '.join(lost)}, which nobody calls"
+    require(not lost, f"{what}: derive it from tpzoo.{needed}")
+
+
 CHECKS = (
+    methods_are_called,
     fast_equals_plain,
     solutions_minimise_the_loss,
     forward_weights_untouched,

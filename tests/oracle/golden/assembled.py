@@ -21,10 +21,6 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 import tpzoo
-from tpzoo.assembly.engine import assemble
-from tpzoo.config import load
-from tpzoo.engine import LossLearner, StepRecord
-from tpzoo.recipes import find_recipe
 
 torch.set_num_threads(1)
 
@@ -92,12 +88,12 @@ class Equations:
 
 @cache
 def _experiment(recipe: str, overrides: tuple[str, ...]) -> Any:
-    return load(find_recipe(recipe), overrides, _catalogue())
+    return tpzoo.load(recipe, overrides, _catalogue())
 
 
 @cache
 def _catalogue() -> Any:
-    return load(None).catalogue
+    return tpzoo.load(None).catalogue
 
 
 class Assembled:
@@ -122,7 +118,7 @@ class Assembled:
 
     def _built(self, recipe: str, overrides: tuple[str, ...], backend: str) -> dict[int, tpzoo.Edge]:
         loaded = _experiment(recipe, overrides)
-        made = assemble(loaded.experiment, loaded.catalogue, self._spec, dtype=torch.float64, backend=backend)
+        made = tpzoo.assemble(loaded.experiment, loaded.catalogue, self._spec, dtype=torch.float64, backend=backend)
         self.engine = made.engine
         self.network, self.feedback = self.engine.network, self.engine.feedback
         self.nodes = [node.name for node in self.network.nodes]
@@ -296,7 +292,7 @@ class Assembled:
             for p in noises:
                 edge, noise = self.edges[p], noises[p][step]
                 losses[p] = learner.loss(edge, trace, self.feedback, noise).detach()
-                own = LossLearner.gradients(learner, [edge], trace, self.feedback, [noise])
+                own = tpzoo.LossLearner.gradients(learner, [edge], trace, self.feedback, [noise])
                 gradients.update(_joined([edge], own))
             weights = self.engine.feedback_weights.values()
             for p in noises:
@@ -309,7 +305,7 @@ class Assembled:
             found.feedback_weights.append(weights)
 
     def _step(self, noises: Noises) -> Found:
-        found, record, seen = Found(), StepRecord(), list[tpzoo.Snapshot]()
+        found, record, seen = Found(), tpzoo.StepRecord(), list[tpzoo.Snapshot]()
         named = {self.edges[p].name: list(steps) for p, steps in noises.items()}
         out = self.engine.train_batch(self.x, self.y, observe=seen.append, noise=named, record=record)
         (snapshot,), (found.forward,) = seen, record.forward

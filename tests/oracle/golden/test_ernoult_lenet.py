@@ -1,4 +1,4 @@
-"""If this fails, L-DRL on a LeNet would not be the method of Ernoult et al. 2022: where pool windows overlap, a cell
+"""If it fails: L-DRL on a LeNet would not be the method of Ernoult et al. 2022: where pool windows overlap, a cell
 that won twice would not get the last value, a dense map would have its nonlinearity at the wrong end, or the feedback
 steps of one edge would not follow each other. All results in ``ernoult_lenet.npz``, by three routes and with both
 backends.

@@ -1,4 +1,4 @@
-"""If this fails, L-DRL on a VGG would not be the method of Ernoult et al. 2022: its feedback would learn another loss
+"""If it fails: L-DRL on a VGG would not be the method of Ernoult et al. 2022: its feedback would learn another loss
 or with other pool indices, its targets would be made before the feedback has learnt, or carry 1/batch, or a step would
 differ. One whole batch of the published code: all results in ``ernoult_vgg.npz``, by three routes and both backends.
 """

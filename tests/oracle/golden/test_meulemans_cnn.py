@@ -1,4 +1,4 @@
-"""If this fails, a convolutional experiment of Meulemans et al. 2020 would not be the published one: feedback would not
+"""If it fails: a convolutional experiment of Meulemans et al. 2020 would not be the published one: feedback would not
 reach the pooled maps as in the authors' code, or a convolution's loss would not be the mean over its maps (and Adam's
 epsilon would act on another scale). All results in ``meulemans_cnn.npz``, by three routes and with both backends.
 """

@@ -1,4 +1,4 @@
-"""If this fails, a fully connected experiment of Meulemans et al. 2020 would not be the published one: its targets, its
+"""If it fails: a fully connected experiment of Meulemans et al. 2020 would not be the published one: its targets, its
 forward gradients, or what its feedback learns would have another scale, sign, noise or formula than the authors' code
 gives on the same numbers. All results in ``meulemans_mlp.npz``, by three routes and with both backends.
 """
