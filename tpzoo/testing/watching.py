@@ -103,7 +103,12 @@ def require_capturable(what: str, mode: FakeTensorMode, call: Callable[[], objec
 
 
 def fake_mode() -> FakeTensorMode:
-    """A mode in which real constants may meet fake tensors."""
+    """A mode in which real constants may meet fake tensors.
+
+    Without a GPU the mode pretends to have eight, and autograd's first pass starts a thread for each GPU there is: a
+    process with such threads can't be forked any more. So a pass comes first.
+    """
+    torch.zeros(1, requires_grad=True).sum().backward()
     return FakeTensorMode(allow_non_fake_inputs=True)
 
 
