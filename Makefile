@@ -1,4 +1,4 @@
-# make demo | test | test-all | test-oldest | lint | clean. A fresh machine needs python3 >= 3.11 and nothing else.
+# make demo | test | test-all | test-oldest | lint | hooks | clean. A fresh machine needs python3 >= 3.11 and nothing else.
 
 PYTHON ?= python3
 VENV := .venv
@@ -6,7 +6,7 @@ OLDEST := .venv-oldest
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-all test-oldest lint clean
+.PHONY: demo test test-all test-oldest lint hooks clean
 
 demo: $(VENV)/test.stamp
 	@run=runs/demo/$$(date -u +%Y%m%dT%H%M%SZ) && \
@@ -30,6 +30,10 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Before every commit git runs what .pre-commit-config.yaml lists.
+hooks: $(VENV)/dev.stamp
+	$(BIN)/pre-commit install
 
 clean:
 	rm -rf $(VENV) $(OLDEST) build dist .pytest_cache .ruff_cache .mypy_cache

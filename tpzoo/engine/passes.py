@@ -6,8 +6,9 @@ all blocks (the default), and :class:`Functional`, ``torch.func.vjp`` for each b
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,16 +23,27 @@ LossResult = tuple[dict[str, Tensor], list[Tensor]]
 NO_PRE_ACTIVATION = "this block does not expose its pre-activation (capability pre_activation)"
 
 
-class Graph(Protocol):
+class Graph(abc.ABC):
     """What a backend keeps of a pass in order to differentiate it."""
 
     activity: Activity
     buffers: Buffers
 
-    def vjp(self, cotangent: Tensor, at: Place) -> Tensor: ...
-    def vjp_batched(self, cotangents: Tensor, at: Place) -> Tensor: ...
-    def parameter_gradients(self, cotangent: Tensor) -> dict[str, Tensor]: ...
-    def parameter_gradients_batched(self, cotangents: Tensor) -> dict[str, Tensor]: ...
+    @abc.abstractmethod
+    def vjp(self, cotangent: Tensor, at: Place) -> Tensor:
+        """As :meth:`Pass.vjp`."""
+
+    @abc.abstractmethod
+    def vjp_batched(self, cotangents: Tensor, at: Place) -> Tensor:
+        """As :meth:`Pass.vjp_batched`."""
+
+    @abc.abstractmethod
+    def parameter_gradients(self, cotangent: Tensor) -> dict[str, Tensor]:
+        """As :meth:`Pass.parameter_gradients`."""
+
+    @abc.abstractmethod
+    def parameter_gradients_batched(self, cotangents: Tensor) -> dict[str, Tensor]:
+        """As :meth:`Pass.parameter_gradients_batched`."""
 
 
 class Pass:
@@ -79,20 +91,32 @@ class Pass:
         return self.graph
 
 
-class Backend(Protocol):
+class Backend(abc.ABC):
     """How blocks and losses are differentiated.
 
-    ``loss_gradients`` calls ``loss() -> (scalar, other tensors)`` once and returns the gradient of the scalar for the
-    named parameters of ``module``, and the other tensors, cut from the graph. With ``one_graph`` it also sees what was
-    computed from the parameters before it was called.
+    Attributes:
+        name: what a config calls it.
+        one_graph: :meth:`loss_gradients` also sees what was computed from the parameters before it was called.
     """
 
     name: str
     one_graph: bool
 
-    def run(self, block_name: str, block: Block, x: Tensor) -> Graph: ...
-    def gradients(self, graphs: Sequence[tuple[Any, Tensor]]) -> dict[str, Tensor]: ...
-    def loss_gradients(self, module: nn.Module, names: Sequence[str], loss: LossCall) -> LossResult: ...
+    @abc.abstractmethod
+    def run(self, block_name: str, block: Block, x: Tensor) -> Graph:
+        """Run one block on ``x`` (batch, ...) and keep what is needed to differentiate the pass."""
+
+    @abc.abstractmethod
+    def gradients(self, graphs: Sequence[tuple[Any, Tensor]]) -> dict[str, Tensor]:
+        """The gradient of the sum of <out, cotangent> over pairs (graph, cotangent), by ``block.parameter``."""
+
+    @abc.abstractmethod
+    def loss_gradients(self, module: nn.Module, names: Sequence[str], loss: LossCall) -> LossResult:
+        """Call ``loss() -> (scalar, other tensors)`` once.
+
+        Returns the gradient of the scalar for the named parameters of ``module``, and the other tensors, cut from the
+        graph.
+        """
 
 
 class _Run(nn.Module):
@@ -141,7 +165,7 @@ def select(module: nn.Module, names: Sequence[str]) -> dict[str, Tensor]:
     return found
 
 
-class AutogradGraph:
+class AutogradGraph(Graph):
     """The autograd graph of one pass, cut at its input."""
 
     def __init__(self, block_name: str, block: Block, x: Tensor) -> None:
@@ -173,7 +197,7 @@ class AutogradGraph:
         return _grad([out], self.parameters, [cotangents], batched=True) if out.requires_grad else {}
 
 
-class Autograd:
+class Autograd(Backend):
     """All blocks in one ``torch.autograd.grad`` call."""
 
     name = "autograd"
@@ -217,7 +241,7 @@ def _grad(
     return dict(zip(parameters, found, strict=True))
 
 
-class FunctionalGraph:
+class FunctionalGraph(Graph):
     """The ``torch.func.vjp`` of one pass, in its input and its parameters."""
 
     def __init__(self, block_name: str, block: Block, x: Tensor) -> None:
@@ -256,7 +280,7 @@ class FunctionalGraph:
         return found
 
 
-class Functional:
+class Functional(Backend):
     """Block by block through ``torch.func``: works under ``vmap``, where ``torch.autograd.grad`` does not."""
 
     name = "functional"

@@ -108,7 +108,8 @@ def fake_mode() -> FakeTensorMode:
     Without a GPU the mode pretends to have eight, and autograd's first pass starts a thread for each GPU there is: a
     process with such threads can't be forked any more. So a pass comes first.
     """
-    torch.zeros(1, requires_grad=True).sum().backward()
+    one = torch.ones((), requires_grad=True)
+    torch.autograd.grad(2 * one, one)
     return FakeTensorMode(allow_non_fake_inputs=True)
 
 

@@ -1,0 +1,1 @@
+"""Feedback paths, and the forms of their maps."""

@@ -1,0 +1,1 @@
+"""Feedback learners."""

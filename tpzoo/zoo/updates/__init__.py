@@ -1,0 +1,1 @@
+"""Updates: how displacements change the forward weights."""
