@@ -102,8 +102,13 @@ from tpzoo.errors import (
     TpzooError as TpzooError,
     UnknownComponentError as UnknownComponentError,
 )
+from tpzoo.files import replacing as replacing
 from tpzoo.plugin.hookspecs import (
     hookimpl as hookimpl,
+)
+from tpzoo.plugin.names import (
+    ACTIVATION_NAMES as ACTIVATION_NAMES,
+    INITIALISATION_NAMES as INITIALISATION_NAMES,
 )
 from tpzoo.plugin.records import (
     Architecture as Architecture,

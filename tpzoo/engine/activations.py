@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tpzoo.errors import SettingError
+from tpzoo.plugin.names import ACTIVATION_NAMES
 
 
 class Activation(nn.Module, abc.ABC):
@@ -106,14 +107,9 @@ class LeakyRelu(Activation):
         return torch.where((a > 0) == (moved > 0), same, self(moved) - self(a))
 
 
-ACTIVATIONS: dict[str, type[Activation]] = {
-    "linear": Linear,
-    "tanh": Tanh,
-    "sigmoid": Sigmoid,
-    "elu": Elu,
-    "relu": Relu,
-    "leaky_relu": LeakyRelu,
-}
+ACTIVATIONS: dict[str, type[Activation]] = dict(
+    zip(ACTIVATION_NAMES, (Linear, Tanh, Sigmoid, Elu, Relu, LeakyRelu), strict=True)
+)
 
 
 def activation(name: str) -> Activation:

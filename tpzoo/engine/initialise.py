@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from tpzoo.errors import SettingError
+from tpzoo.plugin.names import INITIALISATION_NAMES
 
 
 def orthogonal(weight: Tensor) -> None:
@@ -16,12 +17,9 @@ def orthogonal(weight: Tensor) -> None:
     nn.init.orthogonal_(weight, gain=math.sqrt(6 / (weight.shape[0] + weight[0].numel())))
 
 
-INITIALISATIONS: dict[str, Callable[[Tensor], Any]] = {
-    "xavier_normal": nn.init.xavier_normal_,
-    "xavier_uniform": nn.init.xavier_uniform_,
-    "orthogonal": orthogonal,
-}
-INITIALISATION_NAMES = ("torch", *INITIALISATIONS)
+INITIALISATIONS: dict[str, Callable[[Tensor], Any]] = dict(
+    zip(INITIALISATION_NAMES[1:], (nn.init.xavier_normal_, nn.init.xavier_uniform_, orthogonal), strict=True)
+)
 
 
 def initialise(layer: Any, name: str) -> None:

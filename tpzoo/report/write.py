@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tpzoo.errors import DataError
+from tpzoo.files import write_atomic
 from tpzoo.report import blocks, damping, learning, null_space, output_step, results
 from tpzoo.report.document import Report, ReportFigure, Section, Table
 from tpzoo.report.markdown import markdown
@@ -17,7 +18,6 @@ from tpzoo.report.methods import Method, make_methods
 from tpzoo.report.page import page
 from tpzoo.report.plotting import style
 from tpzoo.report.runs import find_runs
-from tpzoo.runner.files import write_atomic
 
 FORMATS = ("png", "svg")
 DPI = 150

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from tpzoo.errors import CheckpointError, RunError
-from tpzoo.runner.files import remove_unfinished, sync_folder, write_atomic
+from tpzoo.files import remove_unfinished, sync_folder, write_atomic
 
 SCHEMA = 1
 WEIGHTS, STATE = FILES = ("weights.safetensors", "state.pt")

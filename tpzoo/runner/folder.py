@@ -15,7 +15,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from tpzoo.errors import CheckpointError, SettingError
-from tpzoo.runner.files import remove_unfinished, write_atomic
+from tpzoo.files import remove_unfinished, write_atomic
 from tpzoo.runner.summary import Summary, write_summary
 
 LOCK = ".lock"

@@ -15,11 +15,11 @@ from torch import nn
 from tpzoo.config import LoadedConfig
 from tpzoo.engine.logger import Logger, RunInfo
 from tpzoo.errors import CheckpointError
+from tpzoo.files import remove_unfinished
 from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.runner import environment, folder
 from tpzoo.runner.build import Built, build
 from tpzoo.runner.checkpoint import Checkpoints, put_back, weights_of
-from tpzoo.runner.files import remove_unfinished
 from tpzoo.runner.folder import RunFolder, Status
 from tpzoo.runner.loop import Training
 from tpzoo.runner.plan import Phase

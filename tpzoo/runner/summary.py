@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tpzoo.errors import DataError
-from tpzoo.runner.files import write_atomic
+from tpzoo.files import write_atomic
 
 NAME = "summary.json"
 SCHEMA = 1

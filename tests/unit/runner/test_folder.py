@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from tpzoo import files
 from tpzoo.errors import CheckpointError, DataError, SettingError
-from tpzoo.runner import environment, files, folder
+from tpzoo.runner import environment, folder
 from tpzoo.runner.summary import Summary, read_summary, write_summary
 
 HASH = "0123456789"

@@ -3,11 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tpzoo import Architecture, hookimpl, setting
+from tpzoo import ACTIVATION_NAMES, INITIALISATION_NAMES, Architecture, hookimpl, setting
 from tpzoo.zoo.papers import ERNOULT_2022
-
-ACTIVATION_NAMES = ("linear", "tanh", "sigmoid", "elu", "relu", "leaky_relu")
-INITIALISATION_NAMES = ("torch", "xavier_normal", "xavier_uniform", "orthogonal")
 
 
 @dataclass(frozen=True)

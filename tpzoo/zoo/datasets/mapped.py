@@ -6,19 +6,18 @@ whole or not at all, and a manifest, written last, says which sources they were 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from tpzoo import data_folder
+from tpzoo import data_folder, replacing
 from tpzoo.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -93,14 +92,14 @@ def _convert(folder: Path, name: str, sources: Sequence[Path], shape: tuple[int,
     manifest = folder / f"{name}_{MANIFEST}"
     manifest.unlink(missing_ok=True)
     identity = _identity(sources)
-    with _atomic(folder / f"{name}_x.npy") as images, _atomic(folder / f"{name}_y.npy") as labels:
+    with replacing(folder / f"{name}_x.npy") as images, replacing(folder / f"{name}_y.npy") as labels:
         y = _append(images, shape, parts)
         size = images.seek(0, os.SEEK_END)
         np.save(labels, y)
         labels.seek(0)
         checksum = zlib.crc32(labels.read())
     content = {"sources": identity, "bytes": size, "labels": checksum, "count": len(y)}
-    with _atomic(manifest) as file:
+    with replacing(manifest) as file:
         file.write(json.dumps(content).encode())
 
 
@@ -120,18 +119,3 @@ def _append(file: IO[bytes], shape: tuple[int, ...], parts: Parts) -> Array:
 def _header(file: IO[bytes], shape: tuple[int, ...]) -> None:
     file.seek(0)
     np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-
-
-@contextlib.contextmanager
-def _atomic(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes its name when it is complete."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

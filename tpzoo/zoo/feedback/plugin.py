@@ -3,8 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tpzoo import Component, FeedbackPath, MapForm, PerName, component, hookimpl, per_edge, setting
-from tpzoo.zoo.architectures.plugin import ACTIVATION_NAMES, INITIALISATION_NAMES
+from tpzoo import (
+    ACTIVATION_NAMES,
+    INITIALISATION_NAMES,
+    Component,
+    FeedbackPath,
+    MapForm,
+    PerName,
+    component,
+    hookimpl,
+    per_edge,
+    setting,
+)
 from tpzoo.zoo.papers import ERNOULT_2022, LEE_2015, MEULEMANS_2020
 
 MAX_WEIGHTS = 50_000_000  # 200 MB in float32, 800 MB with its gradient and the two averages of Adam

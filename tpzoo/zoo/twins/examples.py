@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping
 
 from torch import nn
 
-from tpzoo import Chain, MaxPool, ModuleBlock, Residual, SplitChain, activation
+from tpzoo import ACTIVATION_NAMES, Chain, MaxPool, ModuleBlock, Residual, SplitChain, activation
 
 Examples = list[tuple[nn.Module, tuple[int, ...]]]
-NAMES = ("linear", "tanh", "sigmoid", "elu", "relu", "leaky_relu")
 
 
 def convolutions() -> Examples:
@@ -113,7 +112,7 @@ EXAMPLES: Mapping[str, Callable[[], Examples]] = {
     "Residual": residuals,
     "ModuleBlock": modules,
     "MaxPool": max_pools,
-    "Activation": lambda: [(activation(name), shape) for name in NAMES for shape in ((5,), (2, 3, 5))],
+    "Activation": lambda: [(activation(name), shape) for name in ACTIVATION_NAMES for shape in ((5,), (2, 3, 5))],
     "Identity": on_both(nn.Identity),
     "Tanh": on_both(nn.Tanh),
     "Sigmoid": on_both(nn.Sigmoid),

@@ -12,13 +12,13 @@ from typing import IO
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that takes the place of ``path`` once it is complete and on the disk.
+    """Open a file, to write and read, that takes the place of ``path`` once it is complete and on the disk.
 
     Whatever stops the writing, the process being killed included, ``path`` holds either its old or its new content.
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(handle, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -1,0 +1,7 @@
+"""Names that several settings choose from, each list once; what they stand for is in the engine, which needs torch."""
+
+from __future__ import annotations
+
+ACTIVATION_NAMES = ("linear", "tanh", "sigmoid", "elu", "relu", "leaky_relu")
+INITIALISATION_NAMES = ("torch", "xavier_normal", "xavier_uniform", "orthogonal")
+"""``torch`` keeps the values of the layer's constructor."""
