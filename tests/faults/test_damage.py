@@ -149,7 +149,7 @@ def test_a_state_that_would_run_code_is_not_loaded(folder: Path, tmp_path: Path)
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("state", [{}, {"training": {}}, {"training": {"progress": {"sums": (), "no_such": 1}}}])
+@pytest.mark.parametrize("state", [{}, {"training": {}}, {"training": {"progress": {"cursor": {"no_such": 1}}}}])
 def test_a_state_of_another_shape_is_refused(loaded: LoadedConfig, folder: Path, state: Any) -> None:
     torch.save(state, last(folder) / "state.pt")
     _sign(last(folder))

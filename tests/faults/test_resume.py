@@ -82,7 +82,7 @@ def test_a_signal_ends_the_run_after_its_step_with_a_checkpoint(number: int, dat
     assert (found.status, found.steps, found.epochs) == ("interrupted", STEPS + 2, 1)
     assert status(tmp_path / "run") == summary(tmp_path / "run")["status"] == "interrupted"
     saved = Checkpoints(tmp_path / "run" / "checkpoints", loaded.hash).load()
-    assert saved.state["training"]["progress"]["step"] == STEPS + 2
+    assert saved.state["training"]["progress"]["cursor"]["step"] == STEPS + 2
 
 
 def test_a_second_interrupt_ends_the_run_at_once(data: Path, tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_what_is_kept_last_best_and_every_n(data: Path, tmp_path: Path) -> None:
     rows = [row for row in metrics(tmp_path / "run") if row[3] == "valid_accuracy"]
     values = [float(row[4]) for row in rows]
     best = Checkpoints(folder, loaded.hash).load("best").state["training"]["progress"]
-    assert best["epoch"] == values.index(max(values)) + 1  # the first of the best
+    assert best["cursor"]["epoch"] == values.index(max(values)) + 1  # the first of the best
     assert summary(tmp_path / "run")["best_valid_accuracy"] == max(values)
 
 

@@ -319,8 +319,8 @@ RUNNER = (
     mutant(
         "resume repeats a batch",
         "runner/loop.py",
-        "range(self.progress.batch * size",
-        "range(max(0, self.progress.batch - 1) * size",
+        "range(self.progress.cursor.batch * size",
+        "range(max(0, self.progress.cursor.batch - 1) * size",
         RESUME,
     ),
     mutant(
@@ -338,7 +338,13 @@ RUNNER = (
         RESUME,
     ),
     mutant("two processes train in one folder", "runner/folder.py", "lock.acquire()", "pass", RESUME),
-    mutant("resume forgets the sums of the epoch", "runner/loop.py", "if self.progress.count:", "if False:", RESUME),
+    mutant(
+        "resume forgets the sums of the epoch",
+        "runner/evaluate.py",
+        "if self.count else None",
+        "if False else None",
+        RESUME,
+    ),
     mutant(
         "broken weights are saved",
         "runner/loop.py",
@@ -383,7 +389,7 @@ RUNNER = (
     ),
     mutant(
         "the last of equal epochs is the best",
-        "runner/loop.py",
+        "runner/progress.py",
         "valid.accuracy > best",
         "valid.accuracy >= best",
         LOOP,

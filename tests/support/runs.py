@@ -150,5 +150,9 @@ def assert_equal(one: Any, other: Any, where: str) -> None:
 
 
 def _untimed(state: dict[str, Any]) -> dict[str, Any]:
-    progress = {name: value for name, value in state["progress"].items() if name not in TIMES}
-    return {**state, "progress": progress, "streams": dict(sorted(state["streams"].items()))}
+    cursor = {name: value for name, value in state["progress"]["cursor"].items() if name not in TIMES}
+    return {
+        **state,
+        "progress": {**state["progress"], "cursor": cursor},
+        "streams": dict(sorted(state["streams"].items())),
+    }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -47,6 +49,15 @@ class Totals:
         found = torch.stack([loss.per_sample(out, y).sum().double(), right.double()])
         self.sums = found if self.sums is None else self.sums + found
         self.count += out.shape[0]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sums as numbers."""
+        return {"sums": [] if self.sums is None else self.sums.tolist(), "count": self.count}
+
+    def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
+        """Go on from what :meth:`state_dict` gave."""
+        self.count = state["count"]
+        self.sums = torch.tensor(state["sums"], dtype=torch.float64, device=device) if self.count else None
 
     def score(self) -> Score:
         """The means so far; NaN before anything was added."""

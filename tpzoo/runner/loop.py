@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -21,37 +20,10 @@ from tpzoo.runner.build import Built
 from tpzoo.runner.diagnose import broken_weights, name_the_culprit
 from tpzoo.runner.evaluate import Score, Totals, evaluate
 from tpzoo.runner.plan import Phase, make_plan
+from tpzoo.runner.progress import Progress
 from tpzoo.runner.steps import step_function
 
 REPORTS_PER_EPOCH = 20
-
-
-@dataclass
-class Progress:
-    """How far a run has come, and its best metrics so far.
-
-    Attributes:
-        phase, batch: the next batch to be worked on: a place in the plan, and a batch of that phase.
-        epoch: completed epochs.
-        step: completed training steps.
-        seconds: spent so far.
-        sums, count: of the training pass that is under way: loss, correct answers, samples.
-    """
-
-    phase: int = 0
-    batch: int = 0
-    epoch: int = 0
-    step: int = 0
-    seconds: float = 0.0
-    sums: tuple[float, float] = (0.0, 0.0)
-    count: int = 0
-    train_loss: float | None = None
-    train_accuracy: float | None = None
-    test_loss: float | None = None
-    test_accuracy: float | None = None
-    best_epoch: int | None = None
-    best_valid_accuracy: float | None = None
-    test_accuracy_at_best_valid: float | None = None
 
 
 class Training:
@@ -71,7 +43,6 @@ class Training:
         engine = built.engine
         self.plan = make_plan(experiment.epochs, experiment.feedback_training, engine.feedback_learns)
         self._step = step_function(engine, built.device, experiment.cuda_graphs)
-        self._totals = Totals()
         self._started = time.perf_counter()
         self._stop = False
         self._due: Callable[[], bool] = _never
@@ -95,20 +66,19 @@ class Training:
             RunError: the loss or a weight is no longer finite; the message names the block or edge where that began.
         """
         self._due = due or _never
-        self._started = time.perf_counter() - self.progress.seconds
-        self._restore_totals()
-        while self.progress.phase < len(self.plan) and not self._stop:
-            phase = self.plan[self.progress.phase]
+        self._started = time.perf_counter() - self.progress.cursor.seconds
+        while self.progress.cursor.phase < len(self.plan) and not self._stop:
+            phase = self.plan[self.progress.cursor.phase]
             self.built.engine.network.train()
             for _ in self._pass_over(phase):
                 yield None
-            if self.progress.batch < self.steps_per_epoch:
+            if self.progress.cursor.batch < self.steps_per_epoch:
                 return
             if phase.kind == "train":
                 self._end_training_pass(phase)
             if phase.ends_epoch:
                 self._end_epoch(phase)
-            self.progress.phase, self.progress.batch = self.progress.phase + 1, 0
+            self.progress.cursor.phase, self.progress.cursor.batch = self.progress.cursor.phase + 1, 0
             yield phase
 
     def _pass_over(self, phase: Phase) -> Iterator[None]:
@@ -119,14 +89,14 @@ class Training:
                 self._train(phase, x, y)
             else:
                 self.built.engine.train_feedback_batch(x)
-            self.progress.batch += 1
-            if phase.kind == "train" and self.progress.batch % every == 0:
-                self._log("step", phase.epoch, self.progress.step, _named("train", self._finite_score(phase, x)))
-            last = self.progress.batch == self.steps_per_epoch
+            self.progress.cursor.batch += 1
+            if phase.kind == "train" and self.progress.cursor.batch % every == 0:
+                self._log("step", phase.epoch, self.progress.cursor.step, _named("train", self._finite_score(phase, x)))
+            last = self.progress.cursor.batch == self.steps_per_epoch
             if not (last or self._stop or self._due()):
                 continue
             self._check(phase, x)
-            self._store_totals()
+            self._note_time()
             if not last:
                 yield
             if self._stop:
@@ -136,24 +106,24 @@ class Training:
         train, size = self.built.data.train, self.experiment.batch_size
         stream = Streams(self.experiment.seed, self.built.device).generator(phase.stream)
         order = torch.randperm(len(train), generator=stream, device=self.built.device)
-        for i in range(self.progress.batch * size, len(train), size):
+        for i in range(self.progress.cursor.batch * size, len(train), size):
             rows = order[i : i + size]
             draw = self.built.engine.streams.draw("augmentation")
             yield self.built.data.prepare(train.x[rows], self.built.dtype, draw), train.y[rows]
 
     def _train(self, phase: Phase, x: Tensor, y: Tensor) -> None:
-        due = [name for name, probe in self.built.probes.items() if self.progress.step % probe.every == 0]
+        due = [name for name, probe in self.built.probes.items() if self.progress.cursor.step % probe.every == 0]
 
         def observe(snapshot: Snapshot) -> None:
             for name in due:
                 values = self.built.probes[name].measure(snapshot)
                 found = {f"{name}/{key}": float(value) for key, value in values.items()}
-                self._log("probe", phase.epoch, self.progress.step + 1, found)
+                self._log("probe", phase.epoch, self.progress.cursor.step + 1, found)
             due.clear()  # a rule may step many times in one batch
 
         out = self._step(x, y, phase.order, observe if due else None)
-        self._totals.add(out, y, self.built.engine.loss)
-        self.progress.step += 1
+        self.progress.totals.add(out, y, self.built.engine.loss)
+        self.progress.cursor.step += 1
 
     def _check(self, phase: Phase, x: Tensor) -> None:
         """Refuse to go on, and to save, with numbers that are not finite."""
@@ -161,10 +131,10 @@ class Training:
             self._finite_score(phase, x)
         engine = self.built.engine
         if culprit := broken_weights(engine.network, engine.feedback):
-            raise self._failure(f"training broke down in {_place(phase)}, by step {self.progress.step}: {culprit}")
+            raise self._failure(f"training broke down in {_place(phase)}", culprit)
 
     def _finite_score(self, phase: Phase, x: Tensor) -> Score:
-        score = self._totals.score()
+        score = self.progress.totals.score()
         self._require_finite(f"the training loss is {score.loss} in {_place(phase)}", score, x)
         return score
 
@@ -172,32 +142,34 @@ class Training:
         if not math.isfinite(score.loss):
             engine = self.built.engine
             culprit = name_the_culprit(engine.network, engine.feedback, x)
-            raise self._failure(f"{what}, by step {self.progress.step}: {culprit}")
+            raise self._failure(what, culprit)
 
-    def _failure(self, what: str) -> RunError:
+    def _failure(self, what: str, culprit: str) -> RunError:
+        what = f"{what}, by step {self.progress.cursor.step}: {culprit}"
         return RunError(what, "lower a learning rate or the step size; every checkpoint of this run is from before")
 
     def _end_training_pass(self, phase: Phase) -> None:
-        score = self._totals.score()
-        self.progress.train_loss, self.progress.train_accuracy = score.loss, score.accuracy
-        self._totals = Totals()
-        self._store_totals()
+        score, results = self.progress.totals.score(), self.progress.results
+        results.train_loss, results.train_accuracy = score.loss, score.accuracy
+        self.progress.totals = Totals()
+        self._note_time()
         for stepper in (self.built.forward, self.built.feedback):
             stepper.end_epoch()
 
     def _end_epoch(self, phase: Phase) -> None:
-        data, progress = self.built.data, self.progress
-        loss = math.nan if progress.train_loss is None else progress.train_loss
-        values = _named("train", Score(loss, progress.train_accuracy))
+        data, results = self.built.data, self.progress.results
+        loss = math.nan if results.train_loss is None else results.train_loss
+        values = _named("train", Score(loss, results.train_accuracy))
         test = self._evaluate(phase, "test", data.test)
-        progress.epoch, progress.test_loss, progress.test_accuracy = phase.epoch, test.loss, test.accuracy
+        results.test_loss, results.test_accuracy = test.loss, test.accuracy
+        self.progress.cursor.epoch = phase.epoch
         if data.validation is not None:
             valid = self._evaluate(phase, "validation", data.validation)
             values.update(_named("valid", valid))
-            self._note_best(phase.epoch, valid, test)
+            results.note_best(phase.epoch, valid, test)
         values.update(_named("test", test))
-        progress.seconds = time.perf_counter() - self._started
-        self._log("epoch", phase.epoch, progress.step, values)
+        self._note_time()
+        self._log("epoch", phase.epoch, self.progress.cursor.step, values)
 
     def _evaluate(self, phase: Phase, name: str, split: Split) -> Score:
         built, size = self.built, self.experiment.evaluation_batch_size
@@ -206,33 +178,18 @@ class Training:
         self._require_finite(f"the {name} loss is {score.loss} after {_place(phase)}", score, x)
         return score
 
-    def _note_best(self, epoch: int, valid: Score, test: Score) -> None:
-        progress = self.progress
-        best = progress.best_valid_accuracy
-        if valid.accuracy is not None and (best is None or valid.accuracy > best):
-            progress.best_epoch = epoch
-            progress.best_valid_accuracy, progress.test_accuracy_at_best_valid = valid.accuracy, test.accuracy
-
     def _log(self, event: str, epoch: int, step: int, values: dict[str, float]) -> None:
         record = LogRecord(event, epoch, step, values, time.perf_counter() - self._started)
         for logger in self.loggers:
             logger.log(record)
 
-    def _store_totals(self) -> None:
-        totals = self._totals
-        self.progress.sums = (0.0, 0.0) if totals.sums is None else tuple(totals.sums.tolist())
-        self.progress.count = totals.count
-        self.progress.seconds = time.perf_counter() - self._started
-
-    def _restore_totals(self) -> None:
-        if self.progress.count:
-            self._totals.count = self.progress.count
-            self._totals.sums = torch.tensor(self.progress.sums, dtype=torch.float64, device=self.built.device)
+    def _note_time(self) -> None:
+        self.progress.cursor.seconds = time.perf_counter() - self._started
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but weights that a resumed run needs; loads with ``weights_only=True``."""
         return {
-            "progress": asdict(self.progress),
+            "progress": self.progress.state_dict(),
             "streams": self.built.engine.streams.state_dict(),
             "forward": self.built.forward.state_dict(),
             "feedback": self.built.feedback.state_dict(),
@@ -240,8 +197,7 @@ class Training:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a saved state."""
-        values = state["progress"]
-        self.progress = Progress(**{**values, "sums": tuple(values["sums"])})
+        self.progress = Progress.of(state["progress"], self.built.device)
         self.built.engine.streams.load_state_dict(state["streams"])
         self.built.forward.load_state_dict(state["forward"])
         self.built.feedback.load_state_dict(state["feedback"])

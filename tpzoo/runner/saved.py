@@ -65,8 +65,8 @@ def evaluate_run(
     chosen = _split(built.data, split)
     size, engine = loaded.experiment.evaluation_batch_size, built.engine
     score = evaluate(engine.network, engine.loss, built.data, chosen, built.dtype, size)
-    progress = saved.state["training"]["progress"]
-    return Evaluation(run, label, split, progress["epoch"], progress["step"], len(chosen), score)
+    cursor = saved.state["training"]["progress"]["cursor"]
+    return Evaluation(run, label, split, cursor["epoch"], cursor["step"], len(chosen), score)
 
 
 def _label(checkpoint: str) -> str:

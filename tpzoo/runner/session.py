@@ -120,7 +120,7 @@ class Run:
             with suppress(OSError):  # the disk may be what failed
                 self._end(status, f"{type(error).__name__}: {error}")
             raise
-        return self._end("done" if self.training.progress.phase >= len(self.training.plan) else "interrupted")
+        return self._end("done" if self.training.progress.cursor.phase >= len(self.training.plan) else "interrupted")
 
     def _end(self, status: Status, message: str = "") -> Summary:
         summary = self.summary(status)
@@ -135,11 +135,11 @@ class Run:
 
     def save(self, phase: Phase | None) -> None:
         """Save a checkpoint: after a phase, or (None) within one."""
-        progress = self.training.progress
+        cursor, best_epoch = self.training.progress.cursor, self.training.progress.results.best_epoch
         keep = self.loaded.experiment.checkpoint
         labels = ["last"]
         if phase is not None and phase.ends_epoch:
-            best = progress.best_epoch == phase.epoch
+            best = best_epoch == phase.epoch
             labels += ["best"] if best and keep.keep_best else []
             due = keep.every_epochs and phase.epoch % keep.every_epochs == 0
             labels += [f"epoch-{phase.epoch:04d}"] if due else []
@@ -147,42 +147,42 @@ class Run:
             "training": self.training.state_dict(),
             "loggers": {name: logger.state() for name, logger in self.loggers.items()},
         }
-        name = f"step-{progress.step:08d}-{progress.phase:05d}-{progress.batch:05d}"
+        name = f"step-{cursor.step:08d}-{cursor.phase:05d}-{cursor.batch:05d}"
         self.checkpoints.save(name, weights_of(self._modules), state, tuple(labels))
         self._saved_at = time.monotonic()
 
     def summary(self, status: str) -> Summary:
         """What the run came to so far."""
-        progress, experiment = self.training.progress, self.loaded.experiment
+        cursor, results = self.training.progress.cursor, self.training.progress.results
         trained = self.built.engine.forward_weights.trained
         weights = dict(self.built.engine.network.blocks.named_parameters())
         return Summary(
             status=status,
             config_hash=self.hash,
-            seed=experiment.seed,
+            seed=self.loaded.experiment.seed,
             device=str(self.built.device),
-            epochs=progress.epoch,
-            steps=progress.step,
+            epochs=cursor.epoch,
+            steps=cursor.step,
             parameters=sum(p.numel() for name, p in weights.items() if name in trained),
-            train_loss=progress.train_loss,
-            test_loss=progress.test_loss,
-            test_accuracy=progress.test_accuracy,
-            best_valid_accuracy=progress.best_valid_accuracy,
-            test_accuracy_at_best_valid=progress.test_accuracy_at_best_valid,
-            seconds=progress.seconds,
-            seconds_per_epoch=progress.seconds / progress.epoch if progress.epoch else None,
+            train_loss=results.train_loss,
+            test_loss=results.test_loss,
+            test_accuracy=results.test_accuracy,
+            best_valid_accuracy=results.best_valid_accuracy,
+            test_accuracy_at_best_valid=results.test_accuracy_at_best_valid,
+            seconds=cursor.seconds,
+            seconds_per_epoch=cursor.seconds / cursor.epoch if cursor.epoch else None,
         )
 
     def _start_loggers(self, resumed: bool) -> None:
-        experiment, progress = self.loaded.experiment, self.training.progress
+        experiment, cursor = self.loaded.experiment, self.training.progress.cursor
         info = RunInfo(
             experiment.name,
             self.where.path,
             self.loaded.to_yaml(),
             experiment.epochs,
             self.training.steps_per_epoch,
-            progress.step if resumed else None,
-            progress.seconds,
+            cursor.step if resumed else None,
+            cursor.seconds,
         )
         for name, logger in self.loggers.items():
             logger.start(info, self._logged.get(name, {}))

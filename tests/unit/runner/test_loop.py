@@ -14,8 +14,9 @@ from tests.support.runs import STEPS, TRAIN, assert_same_run, catalogue, metrics
 from tpzoo.engine.logger import Logger, LogRecord
 from tpzoo.engine.step import Engine
 from tpzoo.runner.build import build
-from tpzoo.runner.evaluate import evaluate
+from tpzoo.runner.evaluate import Score, evaluate
 from tpzoo.runner.loop import Training
+from tpzoo.runner.progress import Results
 
 DTP = ("feedback=layerwise", "learner=reconstruction", "rule=dtp")
 
@@ -101,7 +102,11 @@ def _rows(x: torch.Tensor) -> list[tuple[float, ...]]:
 
 def test_epochs_and_steps_are_counted(data: Path) -> None:
     training, kept = trained(data, *DTP, "feedback_training.pretrain_epochs=1", "feedback_training.extra_epochs=1")
-    assert (training.progress.epoch, training.progress.step, training.steps_per_epoch) == (3, 3 * STEPS, STEPS)
+    assert (training.progress.cursor.epoch, training.progress.cursor.step, training.steps_per_epoch) == (
+        3,
+        3 * STEPS,
+        STEPS,
+    )
     epochs = [(record.epoch, record.step) for record in kept.records if record.event == "epoch"]
     assert epochs == [(1, STEPS), (2, 2 * STEPS), (3, 3 * STEPS)]
     assert [record.step for record in kept.records if record.event == "step"] == list(range(1, 3 * STEPS + 1))
@@ -139,19 +144,16 @@ def test_the_best_epoch_is_that_of_the_validation_split(data: Path) -> None:
     values = [(r.values["valid_accuracy"], r.values["test_accuracy"]) for r in kept.records if r.event == "epoch"]
     best = max(valid for valid, _ in values)
     first = [valid for valid, _ in values].index(best)
-    progress = training.progress
-    assert (progress.best_epoch, progress.best_valid_accuracy) == (first + 1, best)
-    assert progress.test_accuracy_at_best_valid == values[first][1]
+    results = training.progress.results
+    assert (results.best_epoch, results.best_valid_accuracy) == (first + 1, best)
+    assert results.test_accuracy_at_best_valid == values[first][1]
 
 
-def test_of_two_equal_epochs_the_first_is_the_best_even_if_nothing_is_right(data: Path) -> None:
-    from tpzoo.runner.evaluate import Score
-    from tpzoo.runner.loop import Training as Loop
-
-    progress_of = trained(data, "rule=bp", "epochs=0")[0]
+def test_of_two_equal_epochs_the_first_is_the_best_even_if_nothing_is_right() -> None:
+    results = Results()
     for epoch, valid in enumerate((0.0, 0.0, 0.0), start=1):
-        Loop._note_best(progress_of, epoch, Score(1.0, valid), Score(1.0, epoch / 10))
-    assert (progress_of.progress.best_epoch, progress_of.progress.test_accuracy_at_best_valid) == (1, 0.1)
+        results.note_best(epoch, Score(1.0, valid), Score(1.0, epoch / 10))
+    assert (results.best_epoch, results.test_accuracy_at_best_valid) == (1, 0.1)
 
 
 def test_the_same_seed_gives_the_same_run_and_another_another(data: Path, tmp_path: Path) -> None:
