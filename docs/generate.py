@@ -159,9 +159,9 @@ def config() -> Iterator[str]:
     yield "# Configs\n"
     yield MADE + "\n"
     yield (
-        "A config is a YAML file. Layers, weakest first: the defaults below, the file that `extends:` names, the file,"
-        " overrides `key=value` of the command line. `AXIS=NAME` selects a component; `tpzoo show config CONFIG"
-        " --origins` says where each value comes from.\n"
+        "A config is a YAML file. Layers, weakest first: the defaults below, the files that `extends:` names (one or a"
+        " list, such as a data set and a method), the file, overrides `key=value` of the command line. `AXIS=NAME`"
+        " selects a component; `tpzoo show config CONFIG --origins` says where each value comes from.\n"
     )
     yield from _table(settings_table(Experiment))
     for kind in KINDS:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,6 +51,18 @@ def test_every_shipped_config_but_a_base_is_a_recipe_that_says_what_it_is(zoo: C
         assert isinstance(record, Recipe)
         assert Path(record.path).is_file()
         assert record.summary != f"the recipe {name}", f"{record.path} begins with no comment"
+
+
+@pytest.mark.parametrize("axis", ["feedback", "learner", "probes"])
+def test_what_recipes_of_a_paper_share_stands_in_a_base(axis: str) -> None:
+    """A method's shape and a block of probes: at most three files of a folder's recipes say the same."""
+    for paper in (path for path in recipe_folder().iterdir() if path.is_dir()):
+        found = [
+            yaml.safe_load(path.read_text("utf-8")).get(axis) for path in paper.rglob("*.yaml") if not is_base(path)
+        ]
+        blocks = Counter(json.dumps(block, sort_keys=True) for block in found if isinstance(block, dict))
+        repeated = {block: count for block, count in blocks.items() if count > 3}
+        assert not repeated, f"in {paper.name}, put these into a base: {repeated}"
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
