@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tpzoo.cli.options import config_path, plugin_option
+from tpzoo.cli.options import plugin_option
 from tpzoo.errors import PluginError, TpzooError
 
 if TYPE_CHECKING:
@@ -51,7 +51,10 @@ def outcome(target: str, plugins: tuple[str, ...], only: tuple[str, ...] = ()) -
 
 def as_config(target: str, plugins: tuple[str, ...]) -> Path | None:
     """The config that ``target`` names, or None if it must be a plugin."""
-    path = config_path(target, plugins)
+    from tpzoo.config.layers import find_config
+    from tpzoo.plugin.discovery import load_catalogue
+
+    path = Path(target) if Path(target).is_file() else find_config(target, load_catalogue(plugins))
     is_yaml = path.suffix in (".yaml", ".yml")
     return path if is_yaml or (path.is_file() and path.suffix != ".py") else None
 

@@ -48,11 +48,12 @@ def of_entry(overrides: tuple[str, ...], plugins: tuple[str, ...]) -> Iterable[R
 def of_config(overrides: tuple[str, ...], plugins: tuple[str, ...]) -> Iterable[Record]:
     """The components that a config chooses, and the recipe that it is."""
     from tpzoo.config import load
+    from tpzoo.config.layers import find_config
 
-    config, settings = split(overrides, plugins)
+    config, settings = split(overrides)
     loaded = load(config, settings, plugins=plugins)
     recipes = (entry.record for entry in loaded.catalogue.entries("recipe"))
-    own = [record for record in recipes if config and _is_same(record, config)]
+    own = [record for record in recipes if config and _is_same(record, find_config(config, loaded.catalogue))]
     return [*own, *loaded.records.values()]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,24 +30,8 @@ def open_catalogue(plugins: tuple[str, ...]) -> Catalogue:
     return catalogue
 
 
-def split(overrides: tuple[str, ...], plugins: tuple[str, ...] = ()) -> tuple[Path | None, tuple[str, ...]]:
+def split(overrides: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
     """The config and the overrides: what comes first and has no ``=``, or is a file, is the config or a recipe."""
     if overrides and ("=" not in overrides[0] or Path(overrides[0]).is_file()):
-        return config_path(overrides[0], plugins), overrides[1:]
+        return overrides[0], overrides[1:]
     return None, overrides
-
-
-def config_path(name: str, plugins: tuple[str, ...] = ()) -> Path:
-    """The config file called ``name``, or the recipe: one that comes with tpzoo, or a plugin's.
-
-    A name that fits none is returned as it is; reading it gives the error.
-    """
-    from tpzoo.recipes import find_recipe
-
-    path = find_recipe(name)
-    if path.is_file():
-        return path
-    from tpzoo.plugin.discovery import load_catalogue
-
-    found = load_catalogue(plugins).entries("recipe", glob.escape(name))
-    return Path(getattr(found[0].record, "path", "")) if len(found) == 1 else path

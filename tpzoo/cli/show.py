@@ -46,7 +46,7 @@ def show_config(overrides: tuple[str, ...], origins: bool, plugins: tuple[str, .
     """Print the resolved config; what was decided for the user goes to the standard error."""
     from tpzoo.config import annotated_yaml, load
 
-    config, settings = split(overrides, plugins)
+    config, settings = split(overrides)
     loaded = load(config, settings, plugins=plugins)
     for notice in loaded.notices:
         click.echo(notice, err=True)

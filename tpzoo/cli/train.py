@@ -37,7 +37,7 @@ def command(
     Ctrl-C and SIGTERM end the run after the step that is under way, with a checkpoint to resume from; a second one
     ends it at once. Exit codes: 0 the run is done, 1 it failed or was interrupted, 2 nothing was run.
     """
-    config, settings = split(overrides, plugins)
+    config, settings = split(overrides)
     if resume is not None and (config is not None or run_dir is not None):
         raise click.UsageError("--resume takes that run's config and folder: give neither CONFIG nor --run-dir")
 

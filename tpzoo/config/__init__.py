@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from tpzoo.config.dump import dump_yaml as dump_yaml
     from tpzoo.config.loader import load as load
     from tpzoo.config.origins import annotated_yaml as annotated_yaml
-    from tpzoo.config.resolved import LoadedConfig as LoadedConfig, to_plain as to_plain
+    from tpzoo.config.plain import to_plain as to_plain
+    from tpzoo.config.resolved import LoadedConfig as LoadedConfig
     from tpzoo.config.single import settings_from as settings_from, smallest as smallest
 
 _HOMES = {
@@ -28,7 +29,8 @@ _HOMES = {
     "tpzoo.config.dump": ("dump_yaml",),
     "tpzoo.config.loader": ("load",),
     "tpzoo.config.origins": ("annotated_yaml",),
-    "tpzoo.config.resolved": ("LoadedConfig", "to_plain"),
+    "tpzoo.config.plain": ("to_plain",),
+    "tpzoo.config.resolved": ("LoadedConfig",),
     "tpzoo.config.single": ("settings_from", "smallest"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tpzoo.config.fields import Field, describe, fields_of
-from tpzoo.config.resolved import to_plain
+from tpzoo.config.plain import to_plain
 from tpzoo.plugin.records import Record
 
 _LIMITS = {"minimum": "at least", "above": "above", "maximum": "at most", "below": "below"}

@@ -8,8 +8,11 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
 from typing import Any, Literal, Union
 
+from tpzoo.errors import PluginError
 from tpzoo.plugin.settings import PerName
 
 Role = Literal["component", "table", "group", "leaf"]
@@ -94,7 +97,11 @@ _TEXTS |= {Any: "any value", list: "a list", tuple: "a list", dict: "a mapping"}
 
 
 def describe(hint: Any) -> str:
-    """Return a type as text: ``a number or null``."""
+    """Return a type as text: ``a number or null``.
+
+    Raises:
+        PluginError: no config can hold a value of this type.
+    """
     part = per_name_of(hint)
     if part is not None:
         return f"{describe(part)}, a list of them, or {{pattern: value}}"
@@ -107,7 +114,14 @@ def describe(hint: Any) -> str:
         return f"a list of {_plural(arguments)}"
     if is_mapping(hint) and arguments:
         return f"a mapping to {describe(arguments[-1])}"
-    return _TEXTS.get(hint, "a mapping" if dataclasses.is_dataclass(hint) else getattr(hint, "__name__", str(hint)))
+    if isinstance(hint, type) and issubclass(hint, Enum | Path):
+        return hint.__name__
+    if hint not in _TEXTS and not dataclasses.is_dataclass(hint):
+        raise PluginError(
+            f"a setting is annotated {hint}, which a config cannot hold",
+            "use int, float, str, bool, list, tuple, dict, Literal, an Enum, a frozen dataclass, or unions of these",
+        )
+    return _TEXTS.get(hint, "a mapping")
 
 
 def _plural(arguments: tuple[Any, ...]) -> str:

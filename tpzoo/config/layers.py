@@ -1,99 +1,126 @@
-"""The layers of a config: the files that extend one another, and the overrides of the command line."""
+"""The layers of a config: the files that extend one another and the overrides, weakest first.
+
+`extends` names one base or a list of them, weakest first; each may extend others. A file that is reached twice counts
+once, at its weakest place. Plugins that a layer asks for are taken out of it.
+"""
 
 from __future__ import annotations
 
+import glob
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tpzoo.config.document import read_file
+from tpzoo.config.layer import Layer, layer_of
 from tpzoo.config.overrides import read_overrides
 from tpzoo.config.problems import COMMAND_LINE, Problems, Where
-from tpzoo.config.tree import Layer, Tree, written
+from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.plugin.discovery import is_file, plugin_key
-
-MAPPING = "the mapping"
+from tpzoo.plugin.suggest import did_you_mean
+from tpzoo.recipes import find_recipe
 
 
 @dataclass
 class Layers:
-    """What was written, weakest first, and the plugins that it asks for."""
+    """What was written, weakest first, the plugins that it asks for, and the file that was asked for, if one was."""
 
     found: list[Layer] = field(default_factory=list)
     plugins: dict[str, Where] = field(default_factory=dict)
+    file: Path | None = None
 
 
-def read_layers(config: Path | Mapping[str, Any] | None, overrides: Sequence[str], problems: Problems) -> Layers:
-    """Read the config, the files that it extends, and the overrides."""
-    layers, files = Layers(), _Files(problems)
-    if isinstance(config, Path):
-        files.read(config, Where(COMMAND_LINE), ())
+def find_config(name: str, catalogue: Catalogue) -> Path:
+    """The file called ``name``, or that of the recipe: one that comes with tpzoo, or a plugin's.
+
+    A name that fits none is returned as it is; reading it gives the error.
+    """
+    path = find_recipe(name)
+    return path if path.exists() else _recipe(name, catalogue) or path
+
+
+def _recipe(name: str, catalogue: Catalogue) -> Path | None:
+    found = catalogue.entries("recipe", glob.escape(name))
+    return Path(getattr(found[0].record, "path", "")) if len(found) == 1 else None
+
+
+def read_layers(
+    config: Path | str | Mapping[str, Any] | None, overrides: Sequence[str], catalogue: Catalogue, problems: Problems
+) -> Layers:
+    """Read a file, a recipe or a mapping, what it extends, and the overrides."""
+    reader = _Reader(catalogue, problems)
+    if isinstance(config, Mapping):
+        reader.take(layer_of(config, Where("the mapping"), problems), Path(), ())
     elif config is not None:
-        files.add(Path("mapping"), Path.cwd(), Layer(written(config), {(): Where(MAPPING)}), ())
-    for folder, layer in files.layers:
-        _take_plugins(layer, folder, layers, problems)
-        layers.found.append(layer)
+        path = find_config(config, catalogue) if isinstance(config, str) else config
+        reader.read(path, Where(COMMAND_LINE), (), "" if path is config else _nor_recipe(str(config), catalogue))
+        reader.layers.file = path
     command = read_overrides(overrides, problems)
-    if "extends" in command.tree:
-        problems.add(command.where(("extends",)), "", "only a file can extend another")
-        del command.tree["extends"]
-    _take_plugins(command, None, layers, problems)
-    layers.found.append(command)
-    return layers
+    tree = dict(command.tree)
+    if tree.pop("extends", None) is not None:
+        problems.add(command.where(("extends",)), (), "only a file can extend another")
+    reader.take(replace(command, tree=tree), None, ())
+    return reader.layers
 
 
-class _Files:
-    """The files that a file extends, and those that they extend: weakest first, each once, where it is weakest."""
+def _nor_recipe(name: str, catalogue: Catalogue) -> str:
+    return f", nor a recipe of that name. {did_you_mean(name, catalogue.names('recipe'))}".rstrip()
 
-    def __init__(self, problems: Problems) -> None:
-        self.problems = problems
-        self.layers: list[tuple[Path, Layer]] = []
-        self._read: set[Path] = set()
 
-    def read(self, path: Path, asked: Where, above: tuple[Path, ...]) -> None:
-        """Read a file after those that it extends; ``above`` are the files by way of which it is reached."""
-        whole = path.resolve()
-        if whole in above:
-            self.problems.add(asked, "extends", f"{path} extends itself, by way of the files that it extends")
-        elif whole not in self._read:
-            self._read.add(whole)
-            layer = read_file(path, asked, self.problems)
+class _Reader:
+    """Reads files depth first: what a file extends stands before it."""
+
+    def __init__(self, catalogue: Catalogue, problems: Problems) -> None:
+        self.catalogue, self.problems, self.layers = catalogue, problems, Layers()
+        self.seen: set[Path] = set()
+
+    def read(self, path: Path, asked: Where, below: tuple[Path, ...], or_else: str) -> None:
+        """Take a file with all that it extends.
+
+        Args:
+            asked: where it is asked for.
+            below: the files that lead to it.
+            or_else: what to say if there is no such file, beside that.
+        """
+        if path.resolve() in below:
+            self.problems.add(asked, ("extends",), f"{path} extends itself, by way of the files that it extends")
+        elif path.resolve() not in self.seen:
+            self.seen.add(path.resolve())
+            layer = read_file(path, asked, self.problems, or_else)
             if layer is not None:
-                self.add(whole, path.parent, layer, above)
+                self.take(layer, path.parent, (*below, path.resolve()))
             self.problems.files.append(str(path))
 
-    def add(self, whole: Path, folder: Path, layer: Layer, above: tuple[Path, ...]) -> None:
-        """Add a layer after those that it extends."""
-        bases = layer.tree.pop("extends", None)
-        for i, base in enumerate(bases if isinstance(bases, list) else [] if bases is None else [bases]):
-            where = layer.where(("extends", str(i)) if isinstance(bases, list) else ("extends",))
-            if not isinstance(base, str) or not base or "\0" in base:
-                self.problems.add(
-                    where, "extends", "expected the path of a file, relative to this file, or a list of them"
-                )
-                continue
-            self.read(Path(os.path.normpath(folder / base)), where, (*above, whole))
-        self.layers.append((folder, layer))
+    def take(self, layer: Layer, folder: Path | None, below: tuple[Path, ...]) -> None:
+        """Take a layer after all that it extends; files that it names lie in ``folder``."""
+        tree = dict(layer.tree)
+        expected = (
+            "the path of a file, relative to this file, or a list of them, weakest first; a recipe's name will do"
+        )
+        for name, where in self._names(tree.pop("extends", ()), layer, "extends", expected):
+            path = Path(os.path.normpath((folder or Path()) / name))
+            recipe = None if path.exists() else _recipe(name, self.catalogue)
+            self.read(recipe or path, where, below, _nor_recipe(name, self.catalogue))
+        for name, where in self._names(tree.pop("plugins", ()), layer, "plugins", "a list of paths of Python files"):
+            refused = folder is not None and _refused(folder, name)
+            if refused:
+                self.problems.add(where, ("plugins",), refused)
+            else:
+                key = plugin_key(str((folder or Path()) / name) if is_file(name) else name)
+                self.layers.plugins.setdefault(key, where)
+        self.layers.found.append(replace(layer, tree=tree))
 
-
-def _take_plugins(layer: Layer, folder: Path | None, layers: Layers, problems: Problems) -> None:
-    """Move the plugins that a layer asks for out of it. Layers add to each other: none can unload a plugin."""
-    tree: Tree = layer.tree.pop("plugins", None)
-    if tree is None:
-        return
-    for i, name in enumerate(tree if isinstance(tree, list) else [tree]):
-        where = layer.where(("plugins", str(i)) if isinstance(tree, list) else ("plugins",))
-        if not isinstance(name, str) or not name or "\0" in name:
-            problems.add(where, "plugins", "expected a list of paths of Python files")
-            continue
-        message = None if folder is None else _refused(folder, name)
-        if message:
-            problems.add(where, "plugins", message)
-        else:
-            found = str(name) if folder is None or not is_file(name) else str(folder / name)
-            layers.plugins.setdefault(plugin_key(found), where)
+    def _names(self, node: Any, layer: Layer, key: str, expected: str) -> Iterator[tuple[str, Where]]:
+        """The names in a list, or the only one, each with its place."""
+        single = not isinstance(node, list | tuple)
+        for index, name in enumerate([node] if single else node):
+            where = layer.where((key,) if single else (key, index))
+            if isinstance(name, str) and name and "\0" not in name:
+                yield str(name), where
+            else:
+                self.problems.add(where, (key,), f"expected {expected}")
 
 
 def _refused(folder: Path, name: str) -> str | None:

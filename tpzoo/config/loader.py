@@ -1,4 +1,4 @@
-"""Load a config: read all layers, make them plain and merge them, validate, and freeze the result."""
+"""Load a config: read its layers, validate them as one, and say what was decided."""
 
 from __future__ import annotations
 
@@ -10,32 +10,29 @@ from typing import Any
 
 from tpzoo.assembly.experiment import Experiment
 from tpzoo.assembly.legality import check_compatible
+from tpzoo.config.implied import notices, with_implied
 from tpzoo.config.layers import Layers, read_layers
-from tpzoo.config.merge import Merge
 from tpzoo.config.problems import COMMAND_LINE, Problems, Where
 from tpzoo.config.resolved import LoadedConfig
 from tpzoo.config.validate import Validator
 from tpzoo.plugin.catalogue import Catalogue, quote
 from tpzoo.plugin.discovery import load_catalogue, plugin_key, with_plugins
-from tpzoo.recipes import find_recipe
-
-Source = Path | str | Mapping[str, Any] | None
 
 
 def load(
-    config: Source,
+    config: Path | str | Mapping[str, Any] | None = None,
     overrides: Sequence[str] = (),
     catalogue: Catalogue | None = None,
     plugins: Sequence[str] = (),
 ) -> LoadedConfig:
-    """Load a config and the overrides of a command line.
+    """Load a config and put overrides of the command line over it.
 
     Args:
-        config: a YAML file; the name of a recipe, such as ``mnist/dtp``; a mapping, as a file would say it; or None for
-            the defaults.
-        overrides: ``key=value``, stronger than the config.
-        catalogue: where components are looked up; None loads every plugin that is installed. Plugins that the config
-            names are added.
+        config: a YAML file; a text may also be the name of a recipe, such as ``mnist/dtp``. A mapping says what a file
+            in the current folder would. None is the defaults.
+        overrides: ``key=value``, stronger than the file.
+        catalogue: where components and recipes are looked up; None loads every plugin that is installed. Plugins that
+            the config names are added.
         plugins: further plugins, as ``--plugin`` names them: files or modules.
 
     Raises:
@@ -43,31 +40,24 @@ def load(
         CompatibilityError: the chosen components cannot work together.
     """
     problems = Problems()
-    source = find_recipe(config) if isinstance(config, str) else config
-    layers = read_layers(source, overrides, problems)
+    catalogue = load_catalogue(plugins) if catalogue is None else with_plugins(catalogue, plugins)
+    layers = read_layers(config, overrides, catalogue, problems)
     for name in plugins:
         layers.plugins.setdefault(plugin_key(name), Where(COMMAND_LINE, f"--plugin {name}"))
-    names = list(layers.plugins)
-    catalogue = load_catalogue(names) if catalogue is None else with_plugins(catalogue, names)
+    catalogue = with_plugins(catalogue, list(layers.plugins))
     _report_plugins(layers, catalogue, problems)
-    loaded = _merged(layers, catalogue, problems, source if isinstance(source, Path) else None)
-    check_compatible(loaded.records, catalogue)
-    return loaded
-
-
-def _merged(layers: Layers, catalogue: Catalogue, problems: Problems, path: Path | None) -> LoadedConfig:
-    merge = Merge(catalogue, problems)
-    for layer in layers.found:
-        merge.apply(layer)
-    validator = Validator(merge)
-    experiment: Experiment = validator.section(Experiment, Experiment(), merge.made.tree, (), "")
+    validator = Validator(catalogue, problems)
+    stack = [(layer, layer.tree) for layer in with_implied(layers.found, catalogue)]
+    experiment: Experiment = validator.settings(Experiment, Experiment(), stack)
     problems.raise_any()
+    origins = validator.origins
     if not experiment.name:
-        experiment = replace(experiment, name=_default_name(path, experiment))
-        validator.origins["name"] = "default: from the name of the file" if path else "default"
+        experiment = replace(experiment, name=_default_name(layers.file, experiment))
+        origins["name"] = "default: from the name of the file" if layers.file else "default"
     experiment = replace(experiment, plugins=tuple(layers.plugins))
-    validator.origins["plugins"] = ", ".join(map(str, layers.plugins.values())) or "default"
-    return LoadedConfig(experiment, validator.origins, merge.notices(), validator.records, catalogue)
+    origins["plugins"] = ", ".join(map(str, layers.plugins.values())) or "default"
+    check_compatible(validator.records, catalogue)
+    return LoadedConfig(experiment, origins, notices(origins, experiment.rule.name), validator.records, catalogue)
 
 
 def _report_plugins(layers: Layers, catalogue: Catalogue, problems: Problems) -> None:
@@ -75,9 +65,9 @@ def _report_plugins(layers: Layers, catalogue: Catalogue, problems: Problems) ->
     for plugin in catalogue.plugins:
         where = layers.plugins.get(plugin.key)
         if where is not None and plugin.error:
-            problems.add(where, "plugins", quote(plugin.error))
+            problems.add(where, ("plugins",), quote(plugin.error))
         elif where is not None and plugin.blocked:
-            problems.add(where, "plugins", f"plugin '{plugin.key}' is blocked by TPZOO_BLOCK")
+            problems.add(where, ("plugins",), f"plugin '{plugin.key}' is blocked by TPZOO_BLOCK")
 
 
 def _default_name(path: Path | None, experiment: Experiment) -> str:

@@ -5,66 +5,72 @@ A value that starts with ``[``, ``{`` or a quote is read as YAML; any other is o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from tpzoo.config.document import DEEPEST, checked, read_text
-from tpzoo.config.problems import COMMAND_LINE, Problems, Where
-from tpzoo.config.tree import OWN, Layer, Path, Tree
+from tpzoo.config.document import read_text
+from tpzoo.config.layer import DEEPEST, Layer, refuse_reserved
+from tpzoo.config.problems import COMMAND_LINE, Path, Problems, Where
+from tpzoo.config.scalars import Unquoted
 
 
 def read_overrides(overrides: Sequence[str], problems: Problems) -> Layer:
     """Return all overrides as one layer; where two set the same place, the later one holds."""
-    root = Layer(places={(): Where(COMMAND_LINE)})
+    tree: dict[Any, Any] = {}
+    places: dict[Path, Where] = {(): Where(COMMAND_LINE)}
     for override in overrides:
         where = Where(COMMAND_LINE, override or "''")
         path, equals, text = override.partition("=")
-        keys = tuple(path.strip().split("."))
+        keys = path.strip().split(".")
         if not equals or not all(keys) or len(keys) > DEEPEST:
-            problems.add(where, "", "not of the form key=value")
+            problems.add(where, (), "not of the form key=value")
             continue
-        value = _value(text.strip(), where, path, problems)
-        if value is not None:
-            _put(root, keys, value, where)
-    return root
+        value = _value(text.strip(), where, problems)
+        if value is None:
+            continue
+        for key in reversed(keys):
+            value = {key: value}
+        _add(tree, value)
+        for end in range(1, len(keys)):
+            places.setdefault(tuple(keys[:end]), where)
+        places.update(dict.fromkeys(_leaves(value), where))
+    return Layer(tree, places)
 
 
-def _value(text: str, where: Where, path: str, problems: Problems) -> Tree | None:
+def _value(text: str, where: Where, problems: Problems) -> Any | None:
     if text[:1] in ("[", "{", "'", '"'):
-        return read_text(text, lambda mark: where, problems, Layer(), ())
-    return checked(text, where, path, problems)
+        read = read_text(text, lambda mark: where, problems)
+        return None if read is None else read.tree
+    refuse_reserved(text, Layer(text, {(): where}).note(problems))
+    return Unquoted(text)
 
 
-def _put(root: Layer, keys: Path, value: Tree, where: Where) -> None:
-    place = root.tree
-    for i, key in enumerate(keys[:-1]):
-        found = place.get(key)
-        if not isinstance(found, dict):
-            found = {OWN: found} if isinstance(found, str) else {}
-            place[key] = found
-        root.places.setdefault(keys[: i + 1], where)
-        place = found
-    _merge(root, place, keys, value, where)
+def _add(tree: dict[Any, Any], later: dict[Any, Any]) -> None:
+    """Put what a later override says into ``tree``.
+
+    A mapping adds to a mapping. Where one override sets a place and another a part of it, as ``rule=dtp rule.high=1``,
+    the place's own value stands beside the parts, under the key None.
+    """
+    for key, value in later.items():
+        found = tree.get(key)
+        if key == "name":
+            tree.pop(None, None)
+        if isinstance(found, dict) and isinstance(value, str):
+            found.pop("name", None)
+            found[None] = value
+        elif isinstance(found, str) and isinstance(value, dict):
+            tree[key] = {None: found}
+            _add(tree[key], value)
+        elif isinstance(found, dict) and isinstance(value, dict):
+            _add(found, value)
+        else:
+            tree[key] = value
 
 
-def _merge(root: Layer, place: dict[str, Tree], path: Path, value: Tree, where: Where) -> None:
-    """Set the last key; a mapping adds to a mapping, a scalar beside a mapping becomes its own value."""
-    key, found = path[-1], place.get(path[-1])
-    if key == "name":
-        place.pop(OWN, None)
-    if isinstance(found, dict) and isinstance(value, str):
-        found.pop("name", None)
-        found[OWN] = value
-        root.places[(*path, OWN)] = where
-    elif isinstance(found, dict) and isinstance(value, dict):
-        if "name" in value:
-            found.pop(OWN, None)
-        for name, item in value.items():
-            _merge(root, found, (*path, name), item, where)
-    elif isinstance(found, str) and isinstance(value, dict):
-        own = {} if "name" in value else {OWN: found}
-        place[key] = {**own, **value}
-        for name in value:
-            root.places[(*path, name)] = where
+def _leaves(node: Any, path: Path = ()) -> Iterator[Path]:
+    """The paths of all that is not a mapping with entries."""
+    if isinstance(node, dict) and node:
+        for key, item in node.items():
+            yield from _leaves(item, (*path, key))
     else:
-        place[key] = value
-        root.places[path] = where
+        yield path

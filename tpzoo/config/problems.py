@@ -8,6 +8,14 @@ from tpzoo.errors import ConfigError
 
 COMMAND_LINE = "command line"
 
+Path = tuple[str | int | None, ...]
+"""A place in a config: keys, and numbers of items in lists. None is a mapping's own value (see overrides)."""
+
+
+def dotted(path: Path) -> str:
+    """A path as people write it: ``architecture.conv[0].channels``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path if part is not None)[1:]
+
 
 @dataclass(frozen=True)
 class Where:
@@ -28,56 +36,36 @@ class Where:
 DEFAULT = Where("default")
 
 
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong."""
-
-    where: Where
-    path: str
-    message: str
-
-    @property
-    def text(self) -> str:
-        """The problem without its place: what it is about, and the message."""
-        subject = self.where.override or self.path
-        text = f"{subject}: {self.message}" if subject else self.message
-        # A config can hold any character, also those that steer a terminal.
-        return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-
-
 class Problems:
     """Collects problems, so that a user sees all of them at once."""
 
     def __init__(self) -> None:
-        self.found: list[Problem] = []
+        self.found: dict[tuple[Where, str], None] = {}
         self.files: list[str] = []  # weakest first
 
-    def add(self, where: Where, path: str, message: str) -> None:
+    def add(self, where: Where, path: Path, message: str) -> None:
         """Note a problem; one that is noted already is not repeated."""
-        problem = Problem(where, path, message)
-        if problem not in self.found:
-            self.found.append(problem)
+        subject = where.override or dotted(path)
+        text = f"{subject}: {message}" if subject else message
+        # A config can hold any character, also those that steer a terminal.
+        self.found[where, "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)] = None
 
     def raise_any(self) -> None:
-        """Raise what was found.
+        """Raise what was found, from the weakest layer to the strongest and as it is written there, places aligned.
 
         Raises:
             ConfigError: one line for each problem, and a last line with their number.
         """
         if self.found:
-            raise ConfigError(self.text())
+            ordered = sorted(self.found, key=lambda problem: self._order(problem[0]))
+            width = max(len(where.source) for where, _ in ordered)
+            count = "1 problem" if len(ordered) == 1 else f"{len(ordered)} problems"
+            lines = [f"{where.source:<{width}}   {text}" for where, text in ordered]
+            raise ConfigError("\n".join([*lines, f"{count}; nothing was run."]))
 
-    def text(self) -> str:
-        """All problems, their places aligned: from the weakest layer to the strongest, in each as it is written."""
-        ordered = sorted(self.found, key=self._place)
-        width = max((len(problem.where.source) for problem in self.found), default=0)
-        lines = [f"{problem.where.source:<{width}}   {problem.text}" for problem in ordered]
-        count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
-        return "\n".join([*lines, f"{count}; nothing was run."])
-
-    def _place(self, problem: Problem) -> tuple[int, int]:
+    def _order(self, where: Where) -> tuple[int, int]:
         """The layer and the line; what is of no file comes first, and the command line last, in its own order."""
-        file, _, line = problem.where.source.rpartition(":")
-        if problem.where.source == COMMAND_LINE:
+        file, _, line = where.source.rpartition(":")
+        if where.source == COMMAND_LINE:
             return len(self.files), 0
         return (self.files.index(file), int(line)) if file in self.files else (-1, 0)

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tpzoo.assembly.experiment import Experiment
-from tpzoo.errors import PluginError
+from tpzoo.config.plain import to_plain
 from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.plugin.discovery import is_file
 from tpzoo.plugin.records import Record
-from tpzoo.plugin.settings import Component, PerName
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -90,59 +85,10 @@ class LoadedConfig:
         Names, plugins, device, loggers, checkpoints and the place of the data are left out (``IRRELEVANT``); the
         order of keys does not matter, and neither does whether a value was written or is the default.
         """
-        return _digest(self._relevant())
-
-    def _relevant(self) -> dict[str, Any]:
-        tree: dict[str, Any] = _qualified(self.experiment)
+        tree: dict[str, Any] = to_plain(self.experiment, qualified=True)
         for *groups, key in IRRELEVANT:
             place = tree
             for group in groups:
                 place = place[group]
             place.pop(key, None)
-        return tree
-
-
-def _digest(tree: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:HASH_LENGTH]
-
-
-def to_plain(value: Any) -> Any:
-    """Return what a config file would say: dicts, lists and scalars. A component with settings becomes a mapping.
-
-    Raises:
-        PluginError: a setting holds an object that YAML cannot say.
-    """
-    if isinstance(value, Component):
-        settings = to_plain(value.settings) if value.settings is not None else {}
-        return {"name": value.name, **settings}
-    if isinstance(value, PerName):
-        return to_plain(value.value)
-    if isinstance(value, Enum):
-        return value.name
-    if isinstance(value, Path):
-        return str(value)
-    if dataclasses.is_dataclass(value):
-        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
-    if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_plain(item) for item in value]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise PluginError(f"a setting holds an object of type {type(value).__name__}, which a config cannot say")
-
-
-def _qualified(value: Any) -> Any:
-    """As :func:`to_plain`, with the distribution of each component, for the hash."""
-    if isinstance(value, Component):
-        prefix = f"{value.distribution}/"
-        return {**_as_dict(value.settings), "name": prefix + value.name.removeprefix(prefix)}
-    if isinstance(value, Mapping):
-        return {str(key): _qualified(item) for key, item in value.items()}
-    return _as_dict(value) if dataclasses.is_dataclass(value) and not isinstance(value, PerName) else to_plain(value)
-
-
-def _as_dict(value: Any) -> dict[str, Any]:
-    if value is None:
-        return {}
-    return {field.name: _qualified(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
+        return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:HASH_LENGTH]

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tpzoo.config.merge import Merge
+from tpzoo.config.layer import layer_of
 from tpzoo.config.problems import Problems, Where
-from tpzoo.config.resolved import to_plain
-from tpzoo.config.tree import Layer, written
 from tpzoo.config.validate import Validator
 from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.plugin.records import Record
@@ -26,17 +24,10 @@ def settings_from(record: Record, values: Mapping[str, Any], catalogue: Catalogu
         ConfigError: a value is not one that a config could give.
     """
     problems, owner = Problems(), f"{record.kind} '{record.name}'"
-    settings: Any = record.config or record.shared
-    merge, base = Merge(catalogue, problems), settings() if settings else None
-    layer = Layer(written(to_plain(values)), {(): Where(owner)})
-    merge.section(settings, base, layer, (), ())
-    validator = Validator(merge)
-    if settings is None:
-        for key in merge.made.tree:
-            problems.add(Where(owner), key, f"not an option: {owner} has none")
-    found = validator.section(settings, base, merge.made.tree, (), owner) if settings else None
+    layer, cls = layer_of(values, Where(owner), problems), record.config or record.shared
+    settings = Validator(catalogue, problems).settings(cls, cls() if cls else None, [(layer, layer.tree)], (), owner)
     problems.raise_any()
-    return found
+    return settings
 
 
 def smallest(record: Record, catalogue: Catalogue) -> Any:

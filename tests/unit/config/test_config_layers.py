@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.config_kit import Load, Problems
-from tpzoo import ConfigError
+from tpzoo import ConfigError, Recipe
 from tpzoo.config import load
 from tpzoo.config.scalars import parse_scalar
-from tpzoo.plugin.catalogue import Catalogue
+from tpzoo.plugin.catalogue import Catalogue, PluginInfo
 from tpzoo.recipes import recipe_folder
 
 
@@ -52,6 +52,30 @@ def test_a_base_is_relative_to_the_file_that_names_it(
 def test_the_later_word_holds(load_text: Load, overrides: tuple[str, ...], name: str, high: float) -> None:
     rule = load_text("", *overrides).experiment.rule
     assert (rule.name, rule.settings.high) == (name, high)
+
+
+def test_a_mistake_that_a_stronger_layer_hides_is_reported_all_the_same(problems: Problems) -> None:
+    base = (
+        "epochs: x\nrule: {name: dtp, hihg: 1}\nprobes: {norms: {evry: 3}, bp_angle: {evry: 3}}\nloggers: {csv: {a: 1}}"
+    )
+    overrides = ("epochs=1", "rule=tp", "probes.norms=null", "loggers=null", "probes.bp_angle.every=3")
+    assert [line.split(" ")[0] for line in problems("extends: base.yaml", *overrides, base=base)[:-1]] == [
+        "base.yaml:1", "base.yaml:2", "base.yaml:3", "base.yaml:3", "base.yaml:4",
+    ]  # fmt: skip
+
+
+def test_a_text_is_a_file_or_a_recipe(catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.yaml").write_text("seed: 5")
+    (tmp_path / "mine.txt").write_text("seed: 6")
+    recipe = PluginInfo("p", "p", records=(Recipe(name="my/recipe", path=str(tmp_path / "mine.yaml")),))
+    known = Catalogue([*catalogue.plugins, recipe])
+    monkeypatch.chdir(tmp_path)
+    assert load("mine.txt", (), known).experiment.seed == 6
+    assert load("my/recipe", (), known).experiment.seed == 5
+    assert load({"extends": ["my/recipe", "mine.txt"]}, (), known).experiment.seed == 6
+    for config in ("my/recipes", {"extends": "my/recipes"}):
+        with pytest.raises(ConfigError, match=r"no such file, nor a recipe of that name\. Did you mean 'my/recipe'"):
+            load(config, (), known)
 
 
 def test_plugins_of_all_layers_add_up(tmp_path: Path, load_text: Load) -> None:
