@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tpzoo.config.fields import Field, describe, fields_of
+from tpzoo.config.limits import BOUNDS
 from tpzoo.config.plain import to_plain
 from tpzoo.plugin.records import Record
-
-_LIMITS = {"minimum": "at least", "above": "above", "maximum": "at most", "below": "below"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def _default(value: Any) -> Any:
 
 
 def _limits(declared: Field) -> str:
-    parts = [f"{word} {declared.metadata[key]}" for key, word in _LIMITS.items() if key in declared.metadata]
+    parts = [f"{said} {declared.metadata[key]}" for key, (_, said) in BOUNDS.items() if key in declared.metadata]
     if "choices" in declared.metadata:
         parts.append("one of " + ", ".join(declared.metadata["choices"]))
     return ", ".join(parts)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import operator
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tpzoo.plugin.settings import PerName
@@ -12,16 +13,21 @@ from tpzoo.plugin.suggest import did_you_mean
 
 LARGEST = 2**63 - 1
 
+BOUNDS: dict[str, tuple[Callable[[float, float], bool], str]] = {
+    "minimum": (operator.ge, "at least"),
+    "above": (operator.gt, "above"),
+    "maximum": (operator.le, "at most"),
+    "below": (operator.lt, "below"),
+}
+"""Limits of numbers: what must hold, and how it is said."""
+
 
 def broken_limits(value: Any, limits: Mapping[str, Any]) -> Iterator[str]:
     """Yield a message for each element of ``value`` that breaks one of ``limits``."""
     if isinstance(value, PerName):
         yield from broken_limits(value.value, limits)
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from broken_limits(item, limits)
-    elif isinstance(value, list | tuple):
-        for item in value:
+    elif isinstance(value, Mapping | list | tuple):
+        for item in value.values() if isinstance(value, Mapping) else value:
             yield from broken_limits(item, limits)
     elif isinstance(value, str):
         yield from _text(value, limits)
@@ -34,14 +40,10 @@ def _number(value: float, limits: Mapping[str, Any]) -> Iterator[str]:
         yield "is not a number (nan)"
     elif isinstance(value, int) and abs(value) > LARGEST:
         yield "is too large"
-    elif "minimum" in limits and value < limits["minimum"]:
-        yield f"must be at least {limits['minimum']}, got {value}"
-    elif "maximum" in limits and value > limits["maximum"]:
-        yield f"must be at most {limits['maximum']}, got {value}"
-    elif "above" in limits and value <= limits["above"]:
-        yield f"must be above {limits['above']}, got {value}"
-    elif "below" in limits and value >= limits["below"]:
-        yield f"must be below {limits['below']}, got {value}"
+    else:
+        for key, (holds, said) in BOUNDS.items():
+            if key in limits and not holds(value, limits[key]):
+                yield f"must be {said} {limits[key]}, got {value}"
 
 
 def _text(value: str, limits: Mapping[str, Any]) -> Iterator[str]:
