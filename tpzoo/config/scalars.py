@@ -14,10 +14,10 @@ INTEGER = re.compile(r"[-+]?[0-9]+")
 OTHER_BASE = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_WORDS: dict[str, Scalar] = {"": None, "~": None}
-_WORDS.update({form: None for form in ("null", "Null", "NULL")})
-_WORDS.update({form: True for form in ("true", "True", "TRUE")})
-_WORDS.update({form: False for form in ("false", "False", "FALSE")})
+_TEXTS: dict[str, Scalar] = {"": None, "~": None}
+_TEXTS.update({form: None for form in ("null", "Null", "NULL")})
+_TEXTS.update({form: True for form in ("true", "True", "TRUE")})
+_TEXTS.update({form: False for form in ("false", "False", "FALSE")})
 
 # Python refuses to read longer integers; no setting needs them either.
 _LONGEST = 400
@@ -37,8 +37,8 @@ def value_of(scalar: Scalar) -> Scalar:
 
 def parse_scalar(text: str) -> Scalar:
     """Return the value of a plain (unquoted) scalar of YAML 1.2's core schema."""
-    if text in _WORDS:
-        return _WORDS[text]
+    if text in _TEXTS:
+        return _TEXTS[text]
     if len(text) > _LONGEST:
         return text
     if INTEGER.fullmatch(text):
