@@ -121,8 +121,10 @@ class FeedbackMap(nn.Module, abc.ABC):
         return moved - at.memo((self, "g(u)"), lambda: self(u, at))
 
     def mirrored(self) -> dict[str, Tensor]:
-        """The weights that correspond to forward weights, by the name of the parameter of the block that is inverted,
-        each in the layout of that parameter; empty where nothing corresponds."""
+        """The weights that correspond to forward weights; empty where nothing corresponds.
+
+        They go by the name of the parameter of the block that is inverted, each in the layout of that parameter.
+        """
         return {}
 
 

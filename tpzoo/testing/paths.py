@@ -30,8 +30,10 @@ def built(record: Record, stage: Stage, dtype: torch.dtype = torch.float64, coun
 
 
 def edges_lead_downwards(record: Record, stage: Stage) -> None:
-    """Every edge ends at a hidden node and starts at a later one, or at what is known without a pass; sources come
-    before they are needed."""
+    """Every edge ends at a hidden node and starts at a later one, or at what is known without a pass.
+
+    Sources come before they are needed.
+    """
     feedback, trace = built(record, stage)
     network: Network = trace.network
     reached = {trace.last, "output", "error", "label"}

@@ -1,4 +1,4 @@
-"""Which of timm's models can be cut. Writes ``models.txt``:  python -m tpzoo_timm.listing
+"""Which of timm's models can be cut: ``python -m tpzoo_timm.listing`` writes ``models.txt``.
 
 Models are made on the device ``meta``, which computes shapes only, so the largest takes no more memory than the
 smallest. A line is a model's name and its numbers of blocks with credit ``stage`` and ``block`` (``-``: refused).

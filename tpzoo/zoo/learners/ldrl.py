@@ -59,7 +59,9 @@ class LDRL(LossLearner):
     def _by_algebra(
         self, edge: Edge, g: LinearTail, trace: Trace, feedback: Feedback, noise: Noise
     ) -> dict[str, Tensor]:
-        """With h the features of G, u = h(F(s + dx)) - h(y) and v = h(y + dy) - h(y):
+        """The gradients where G ends in a linear map A, written down.
+
+        With h the features of G, u = h(F(s + dx)) - h(y) and v = h(y + dy) - h(y):
 
         loss = mean_b [-2 <dx, A u> + |A v|^2], whose gradient is 2 / batch (<A v, dA v> - <dx, dA u>): two weight
         gradients of A, called directly. Differences come before the linear map, and the bias cancels: 4 layer passes
