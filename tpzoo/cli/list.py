@@ -23,6 +23,7 @@ KINDS = (
     "output",
     "loss",
     "rule",
+    "update",
     "dataset",
     "probe",
     "logger",

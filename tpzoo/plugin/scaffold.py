@@ -26,6 +26,7 @@ SELECTIONS = {
     "output": "output=my_entry",
     "loss": "loss=my_entry",
     "rule": "rule=my_entry",
+    "update": "rule.update=my_entry",
     "dataset": "data=my_entry",
     "probe": "probes.my_entry.every=10",
     "logger": "loggers.my_entry={}",
