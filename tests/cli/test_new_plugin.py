@@ -16,8 +16,8 @@ from tpzoo.cli.list import KINDS
 from tpzoo.plugin.scaffold import SELECTIONS
 
 
-def test_every_kind_that_is_listed_can_be_written() -> None:
-    assert set(SELECTIONS) == set(KINDS)
+def test_every_kind_that_is_listed_can_be_written_and_updates_too() -> None:
+    assert set(SELECTIONS) == {*KINDS, "update"}
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from tpzoo.cli.table import print_table
 if TYPE_CHECKING:
     from tpzoo.plugin.catalogue import Entry
 
-# The kinds that `list --json` promises to other programs; twins, optimisers and schedules are shown when asked for.
+# The kinds that `list --json` promises to other programs; what else there is, such as updates, is shown when asked for.
 KINDS = (
     "architecture",
     "feedback",
@@ -23,7 +23,6 @@ KINDS = (
     "output",
     "loss",
     "rule",
-    "update",
     "dataset",
     "probe",
     "logger",
@@ -40,8 +39,8 @@ COLUMNS = ("kind", "name", "summary", "paper", "distribution")
 def command(kind: str | None, pattern: str, as_json: bool, plugins: tuple[str, ...]) -> None:
     """Show what a config can name.
 
-    KIND is one of architecture, feedback, map, learner, output, loss, rule, dataset, probe, logger, recipe, optimizer,
-    schedule, twin; PATTERN is a name with wildcards, such as 'cifar*'.
+    KIND is one of architecture, feedback, map, learner, output, loss, rule, update, dataset, probe, logger, recipe,
+    optimizer, schedule, twin; PATTERN is a name with wildcards, such as 'cifar*'.
     """
     entries = open_catalogue(plugins).entries(kind, pattern)
     if as_json:
