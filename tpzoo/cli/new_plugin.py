@@ -16,8 +16,8 @@ from tpzoo.cli.options import open_catalogue
 def command(name: str, kind: str, directory: Path) -> None:
     """Write the distribution NAME, such as tpzoo-wiggle, which adds a working entry of one kind.
 
-    KIND is one of architecture, feedback, map, learner, output, loss, rule, update, dataset, probe, logger, recipe. What
-    is written passes its own tests as it is; change it into yours.
+    KIND is one of architecture, feedback, map, learner, output, loss, rule, update, dataset, probe, logger, recipe.
+    What is written passes its own tests as it is; change it into yours.
     """
     from tpzoo.plugin.scaffold import write_distribution
 
