@@ -270,15 +270,31 @@ class Feedback(nn.Module):
     def displacements(
         self, trace: Trace, d_output: Tensor, label: Tensor | None = None, upto: str | None = None
     ) -> dict[str, Tensor]:
-        """d by node, from the output's d_L (batch, ...) down every edge; all that is needed for ``upto`` if given.
+        """d by node, from the output's d_L (batch, ...) down every edge; all that is needed for ``upto`` if given."""
+        return self.sweep(trace, d_output, lambda edge, d, at: edge.map.difference(d, at), label, upto)
 
-        Where several edges have one target, their displacements add.
+    def sweep(
+        self,
+        trace: Trace,
+        d_output: Tensor,
+        send: Callable[[Edge, Tensor, At], Tensor],
+        label: Tensor | None = None,
+        upto: str | None = None,
+    ) -> dict[str, Tensor]:
+        """Walk down the edges with what ``send`` makes of the displacement at an edge's source: a value by node.
+
+        Where several edges have one target, what they send adds.
+
+        Args:
+            d_output: what the output starts with, (batch, ...).
+            send: from (edge, displacement at its source, where its map stands) to what its target gets.
+            upto: a node; edges that do not lead to it are left out.
         """
         found: dict[str, Tensor] = {trace.last: d_output}
         memory = self.memory(trace)
         for edge in self._leading_to(upto, trace.last):
             at = self.at(edge, trace, label, memory)
-            sent = edge.map.difference(found[at.source.name if at.source else edge.source], at)
+            sent = send(edge, found[at.source.name if at.source else edge.source], at)
             found[edge.target] = found[edge.target] + sent if edge.target in found else sent
         return found
 

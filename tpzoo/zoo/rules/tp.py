@@ -11,7 +11,7 @@ from typing import final
 
 from torch import Tensor
 
-from tpzoo import Batch, DisplacementRule, Draw, Feedback, Trace, source_activation
+from tpzoo import At, Batch, DisplacementRule, Draw, Edge, Feedback, Trace, source_activation
 
 
 @final
@@ -19,12 +19,8 @@ class TP(DisplacementRule):
     """Every edge sends its difference and its reconstruction error; where several edges meet, both add."""
 
     def displacements(self, trace: Trace, feedback: Feedback, batch: Batch, draw: Draw) -> dict[str, Tensor]:
-        found = {trace.last: batch.output_displacement(trace.output)}
-        memory = feedback.memory(trace)
-        for edge in feedback.edges:
-            at = feedback.at(edge, trace, batch.y, memory)
-            u = source_activation(at)
-            source = trace.last if edge.source == "output" else edge.source
-            sent = edge.map.difference(found[source], at) + (edge.map(u, at) - at.target.out)
-            found[edge.target] = found[edge.target] + sent if edge.target in found else sent
-        return found
+        return feedback.sweep(trace, batch.output_displacement(trace.output), _send, batch.y)
+
+
+def _send(edge: Edge, d: Tensor, at: At) -> Tensor:
+    return edge.map.difference(d, at) + (edge.map(source_activation(at), at) - at.target.out)
