@@ -166,7 +166,7 @@ ZOO = (
     mutant(
         "tp: reconstruction error left out",
         "zoo/rules/tp.py",
-        " + (edge.map(u, at) - at.target.out)",
+        " + (edge.map(source_activation(at), at) - at.target.out)",
         "",
         "conformance/test_builtins.py",
     ),
