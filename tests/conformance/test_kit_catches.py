@@ -78,7 +78,8 @@ def test_maps(form: Any, device: str) -> None:
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_architectures(block: type[Plain], device: str) -> None:
-    record = Architecture(name="broken", summary="blocks", build=network_of(block), provides=("pre_activation",))
+    provides = ("pre_activation", "dense_blocks")
+    record = Architecture(name="broken", summary="blocks", build=network_of(block), provides=provides)
     assert failed(record, device) == BLOCKS[block]
 
 

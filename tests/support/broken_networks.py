@@ -196,6 +196,15 @@ class CountsItsPasses(Plain):
         return self.activate(self.linear(x) + 0.1 * self.passes)
 
 
+class HasTwoMatrices(Plain):
+    def __init__(self, size: int, last: int) -> None:
+        super().__init__(size, last)
+        self.second = nn.Linear(size, last)
+
+    def run(self, x: Tensor) -> Activity:
+        return self.activate(self.linear(x) + self.second(x))
+
+
 BLOCKS: dict[type[Plain], set[str]] = {
     Plain: set(),
     UsesAFriend: {"blocks_keep_nothing"},
@@ -204,5 +213,6 @@ BLOCKS: dict[type[Plain], set[str]] = {
     ActivatesOtherwise: {"pre_activation"},
     BlockReadsAValue: {"capturable"},
     KeepsAConstant: {"state_round_trip"},
+    HasTwoMatrices: {"dense_blocks"},
     CountsItsPasses: {"blocks_compose", "blocks_keep_nothing", "batch_sizes", "row_independence", "state_round_trip"},
 }

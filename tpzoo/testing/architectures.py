@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tpzoo.engine import BACKENDS, Network, Pass, SplitBlock
+from tpzoo.engine import BACKENDS, Network, Pass, SplitBlock, dense_parameters
 from tpzoo.plugin.records import Record
 from tpzoo.testing.applies import if_provided
 from tpzoo.testing.outcome import require
@@ -192,6 +192,17 @@ def capturable(record: Record, stage: Stage) -> None:
     require_capturable("a training pass", mode, call)
 
 
+@if_provided("dense_blocks")
+def dense_blocks(record: Record, stage: Stage) -> None:
+    """Every block that can be trained is one matrix and at most a bias, on its flattened input."""
+    network = stage.network(record)
+    trace = network.trace(toy_batch(network)[0], update_buffers=False)
+    for node in network.nodes:
+        block = network.block_of(node)
+        dense = dense_parameters(block, trace[node.name]) is not None or not list(block.parameters())
+        require(dense, f"the record provides dense_blocks, and the block of '{node.name}' is not dense")
+
+
 def _gradients(network: Network, x: Tensor) -> dict[str, Tensor]:
     trace = network.trace(x)
     return trace.parameter_gradients({name: torch.ones_like(made.out) for name, made in trace.passes.items()})
@@ -206,6 +217,7 @@ CHECKS = (
     every_weight_matters,
     row_independence,
     pre_activation,
+    dense_blocks,
     state_round_trip,
     passes_change_nothing,
     same_seed,
