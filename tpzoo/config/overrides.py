@@ -31,7 +31,7 @@ def read_overrides(overrides: Sequence[str], problems: Problems) -> Layer:
         for key in reversed(keys):
             value = {key: value}
         _add(tree, value)
-        for end in range(1, len(keys)):
+        for end in range(1, len(keys) + 1):
             places.setdefault(tuple(keys[:end]), where)
         places.update(dict.fromkeys(_leaves(value), where))
     return Layer(tree, places)

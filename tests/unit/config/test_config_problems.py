@@ -71,8 +71,12 @@ def test_deep_nesting_and_binary_files(problems: Problems, tmp_path: Path, catal
 
 
 @pytest.mark.parametrize(
-    "override", ["=3", "a..b=3", ".a=3", "", "seed", "extends=base.yaml", "seed=${x}", "seed=[1", "-=1"]
-)
+    "override",
+    [
+        "=3", "a..b=3", ".a=3", "", "seed", "extends=base.yaml", "seed=${x}", "seed=[1", "-=1",
+        "seed={a: 1}", "extends={a: 1}", "nosuch={a: 1}", "rule.nosuch={a: 1}",
+    ],
+)  # fmt: skip
 def test_bad_overrides_are_quoted(problems: Problems, override: str) -> None:
     quoted = override or "''"
     assert problems("", override)[0].startswith(f"command line   {quoted}: ")
