@@ -34,11 +34,11 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_two_sentences_come_first_and_then_the_two_commands_of_the_makefile() -> None:
-    assert [line.split()[:2] for line in LINES[:2]] == [["make", "demo"], ["make", "test"]]
-    before = README.partition("    make demo")[0].split("\n\n")
-    assert before[0] == "# tpzoo"
-    assert len(re.findall(r"\.(?:\s|$)", before[1])) == 2
+def test_the_two_commands_of_the_makefile_come_first_and_then_two_sentences() -> None:
+    assert [line.split()[:2] for line in README.splitlines()[:2]] == [["make", "demo"], ["make", "test"]]
+    title, sentences = README.split("\n\n")[1:3]
+    assert title == "# tpzoo"
+    assert len(re.findall(r"\.(?:\s|$)", sentences)) == 2
     targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     assert {command[1] for command in COMMANDS if command[0] == "make"} <= set(targets)
 
