@@ -16,6 +16,7 @@ from torch import Tensor
 from tests.support.blocks import Layer, make_batch
 from tests.support.parts import MAPS, make_feedback
 from tpzoo import Edge, Feedback, Network, angle
+from tpzoo.assembly.maker import seeded
 from tpzoo.engine.activations import ACTIVATIONS
 
 SCALES = [1.0, 1e-2, 1e-4]
@@ -39,8 +40,7 @@ def normal(seed: int, shape: tuple[int, ...], device: str) -> Tensor:
 
 def at_an_edge(form: str, device: str) -> tuple[Feedback, Edge, Network]:
     """One edge that carries the map ``form`` from 20 units to 30, in float32."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
+    with seeded(0, "test"):
         network = Network({"lower": Layer(10, 30), "upper": Layer(30, 20)}, (10,)).to(device)
     feedback = make_feedback(network, "layerwise", make_map=MAPS[form])
     return feedback, feedback.edges[0], network
@@ -82,8 +82,7 @@ def test_subtracting_float32_activations_would_not_do(form: str, device: str) ->
 @pytest.mark.parametrize("scale", SCALES)
 def test_a_chain_of_maps_and_the_updates_that_it_ends_in(path: str, scale: float, device: str) -> None:
     """The whole engine in float32 against the whole engine in float64, same weights, same d at the output."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
+    with seeded(0, "test"):
         blocks = {f"fc{i}": Layer(20, 20, "tanh") for i in range(5)}
     found = []
     for dtype in (torch.float32, torch.float64):

@@ -18,6 +18,7 @@ from torch import Tensor
 from tests.support.blocks import Layer
 from tests.support.parts import make_feedback, relative
 from tpzoo import Draw, Edge, Feedback, Network, PerName, Trace
+from tpzoo.assembly.maker import seeded
 from tpzoo.engine import WeightStepper
 from tpzoo.zoo.learners.drl import DRL
 from tpzoo.zoo.learners.plugin import DrlSettings
@@ -29,8 +30,7 @@ LEARNER = DRL(DrlSettings(sigma=PerName(SIGMA)))
 
 def linear_network(device: str) -> Network:
     blocks = {f"fc{i}": Layer(WIDTHS[i - 1], WIDTHS[i], "linear") for i in (1, 2, 3)}
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
+    with seeded(0, "test"):
         for block in blocks.values():
             torch.nn.init.orthogonal_(block.linear.weight)
     return Network(blocks, (WIDTHS[0],)).double().to(device)
@@ -74,7 +74,7 @@ def test_direct_maps_become_the_damped_pseudo_inverse(weight_decay: float, devic
     network = linear_network(device)
     feedback = make_feedback(network, "direct/linear")
     # 30 rows: a multiple of both hidden widths, so that every edge gets noise of exact covariance.
-    trace = network.trace(torch.randn(30, WIDTHS[0], dtype=torch.float64, device=device, generator=seeded(device)))
+    trace = network.trace(torch.randn(30, WIDTHS[0], dtype=torch.float64, device=device, generator=generator(device)))
     train(feedback, trace, weight_decay)
     for edge in feedback.edges:  # fc2 is the last hidden layer: J = W_3, whatever the data
         j = jacobian(network, edge.target)
@@ -89,7 +89,7 @@ def test_layerwise_maps_invert_what_the_chain_above_them_leaves(device: str) -> 
     """DTPDRL: M J xi arrives at an edge, M the chain above it, so Q* = r^T (r r^T + n wd/2 I)^-1 with r = M J."""
     network = linear_network(device)
     feedback = make_feedback(network, "layerwise/linear")
-    trace = network.trace(torch.randn(30, WIDTHS[0], dtype=torch.float64, device=device, generator=seeded(device)))
+    trace = network.trace(torch.randn(30, WIDTHS[0], dtype=torch.float64, device=device, generator=generator(device)))
     weight_decay = 0.1
     train(feedback, trace, weight_decay, steps=4000)
     upper, lower = (edge.map.matrix.weight.detach() for edge in feedback.edges)
@@ -104,7 +104,7 @@ def test_the_expected_gradient_with_drawn_noise_vanishes_there_and_only_there(de
     network, weight_decay, groups, rows = linear_network(device), 0.1, 100, 200
     feedback = make_feedback(network, "direct/linear")
     trace = network.trace(torch.zeros(rows, WIDTHS[0], dtype=torch.float64, device=device))
-    draw = Draw(seeded(device))
+    draw = Draw(generator(device))
     for edge in feedback.edges:
         j = jacobian(network, edge.target)
         for optimum, is_stationary in ((weight_decay, True), (0.0, False)):
@@ -120,5 +120,5 @@ def test_the_expected_gradient_with_drawn_noise_vanishes_there_and_only_there(de
             assert (float(scores.abs().max()) < 5) == is_stationary
 
 
-def seeded(device: str) -> torch.Generator:
+def generator(device: str) -> torch.Generator:
     return torch.Generator(device).manual_seed(0)

@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from tests.support.blocks import NETWORKS, Layer, make_batch, make_network
 from tests.support.parts import assert_alike, make_objective, use_backend
 from tpzoo import ModuleBlock, Network, Node
+from tpzoo.assembly.maker import seeded
 
 BACKENDS = ["autograd", "functional"]
 
 
 def shared_norm(device: str) -> Network:
     """Two nodes use one block with batch norm."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
+    with seeded(0, "test"):
         cell = ModuleBlock(nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Tanh()))
         blocks = {"cell": cell, "head": Layer(4, 3, "linear")}
     nodes = [Node("first", "cell"), Node("second", "cell"), Node("head", "head")]

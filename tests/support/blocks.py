@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tpzoo import Activation, Activity, Block, ModuleBlock, Network, Node, SplitBlock, activation
+from tpzoo.assembly.maker import seeded
 
 CLASSES = 3
 
@@ -105,8 +106,7 @@ NETWORKS: dict[str, Callable[[], Network]] = {
 
 def make_network(name: str, device: str, dtype: torch.dtype = torch.float64, seed: int = 0) -> Network:
     """One of ``NETWORKS`` with weights that depend on ``seed`` only."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with seeded(seed, "test"):
         network = NETWORKS[name]()
     return network.to(dtype).to(device)
 

@@ -25,6 +25,7 @@ from tpzoo import (
     Update,
     local_gradients,
 )
+from tpzoo.assembly.maker import seeded
 from tpzoo.engine import BACKENDS, Engine, Iterations, Streams, WeightStepper, connector
 from tpzoo.engine.draw import Share
 from tpzoo.zoo.feedback import direct, layerwise, mlp, random_hidden, tied
@@ -77,8 +78,7 @@ PATHS += ("direct/random_hidden", "direct/mlp_recurrent")
 def make_feedback(network: Network, path: str, seed: int = 0, make_map: MakeMap | None = None) -> Feedback:
     """``tied``, or ``layerwise`` or ``direct`` with a map form: ``layerwise/dense``."""
     form, _, name = path.partition("/")
-    with torch.random.fork_rng():
-        torch.manual_seed(1000 + seed)
+    with seeded(1000 + seed, "test"):
         connect = connector(network, make_map or MAPS.get(name, MAPS["linear"]))
         if form == "tied":
             made = tied.build(None, network, connect)
