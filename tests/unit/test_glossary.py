@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import tpzoo
 from tests.support.runs import catalogue
 from tpzoo import DataSpec, Engine, assemble, load, output_jacobians
 
@@ -78,3 +79,9 @@ def test_settings_that_the_tables_name_are_keys_of_a_config() -> None:
         recipe = "meulemans2020/mnist/gnt" if part == "rule" else "ernoult2022/digits_lenet_ldrl"
         chosen = getattr(load(recipe, catalogue=catalogue()).experiment, part)
         assert hasattr(getattr(chosen, "settings", chosen), name), key
+
+
+def test_methods_that_the_tables_name_exist() -> None:
+    named = re.findall(r"`([A-Z]\w+)\.(\w+)[`(]", NOTATION)
+    assert len(named) > 5
+    assert [f"{cls}.{name}" for cls, name in named if not hasattr(getattr(tpzoo, cls), name)] == []
