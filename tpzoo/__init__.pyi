@@ -102,7 +102,10 @@ from tpzoo.errors import (
     TpzooError as TpzooError,
     UnknownComponentError as UnknownComponentError,
 )
-from tpzoo.files import replacing as replacing
+from tpzoo.files import (
+    LoggedFile as LoggedFile,
+    replacing as replacing,
+)
 from tpzoo.plugin.hookspecs import (
     hookimpl as hookimpl,
 )

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+UNFINISHED = re.compile(r"\..+\.[a-z0-9_]{8}\.part")
+"""How :func:`replacing` calls a file before it is complete."""
+
+
+@dataclass(frozen=True)
+class LoggedFile:
+    """A file that grows during a run, at one moment: its length in bytes, and the SHA-256 of them in hex digits."""
+
+    bytes: int
+    sha256: str
 
 
 @contextmanager
@@ -57,5 +70,5 @@ def sync_folder(folder: Path) -> None:
 def remove_unfinished(folder: Path) -> None:
     """Remove what :func:`replacing` left behind in ``folder`` when the process was killed."""
     for path in folder.glob(".*.part"):
-        if path.is_file():
+        if UNFINISHED.fullmatch(path.name) and path.is_file():
             path.unlink(missing_ok=True)

@@ -15,8 +15,9 @@ from tests.support.command import assert_message, inside
 from tests.support.runs import run, signalled_after, toy, write_toy_data
 from tpzoo.config import LoadedConfig
 from tpzoo.errors import CheckpointError
-from tpzoo.runner.checkpoint import FILES, LABELS, MANIFEST, Checkpoints
+from tpzoo.runner.checkpoint import Checkpoints
 from tpzoo.runner.folder import RunFolder
+from tpzoo.runner.manifest import FILES, LABELS, MANIFEST
 
 OVERRIDES = ("rule=bp", "epochs=4", "checkpoint.every_epochs=1")
 BATCHES = 10
@@ -163,14 +164,14 @@ def test_the_command_refuses_and_goes_on_from_another_when_told(folder: Path) ->
     done = inside("train", "--resume", folder)
     assert_message(done, "weights.safetensors is damaged", "--checkpoint", "step-00000008-00002-00000")
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
-    again = inside("train", "--resume", folder, "--checkpoint", "epoch-0002", "--quiet")
+    again = inside("train", "--resume", folder, "--checkpoint", "epoch-0002", "--discard-later", "--quiet")
     assert again.returncode == 0, again.stderr
     checkpoints(folder).load()
 
 
 def test_even_without_labels_a_checkpoint_can_be_named(loaded: LoadedConfig, folder: Path) -> None:
     (folder / "checkpoints" / LABELS).unlink()
-    assert run(loaded, folder, resume=True, checkpoint="step-00000008-00002-00000").status == "done"
+    assert run(loaded, folder, resume=True, checkpoint="step-00000008-00002-00000", discard_later=True).status == "done"
     kept = Checkpoints(folder / "checkpoints", loaded.hash).labels()
     assert {"last", "epoch-0003", "epoch-0004", "step-00000004-00001-00000"} <= kept.keys()
 
@@ -178,5 +179,6 @@ def test_even_without_labels_a_checkpoint_can_be_named(loaded: LoadedConfig, fol
 def _sign(path: Path) -> None:
     """Make the manifest fit what the files hold now, as somebody with bad intentions would."""
     manifest = json.loads((path / MANIFEST).read_text())
+    del manifest["digest"]
     manifest["files"] = {name: hashlib.sha256((path / name).read_bytes()).hexdigest() for name in manifest["files"]}
     (path / MANIFEST).write_text(json.dumps(manifest))

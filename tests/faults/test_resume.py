@@ -109,11 +109,11 @@ def test_a_finished_run_is_left_as_it_is(data: Path, tmp_path: Path) -> None:
 def test_a_run_that_was_killed_before_its_first_checkpoint_starts_again(data: Path, tmp_path: Path) -> None:
     loaded = toy(data, "rule=bp")
     run(loaded, tmp_path / "whole")
-    for stray in ("run", "run/checkpoints", "run/checkpoints/.step-1.part"):
+    for stray in ("run", "run/checkpoints", "run/checkpoints/.step-00000001-00000-00001.part"):
         (tmp_path / stray).mkdir()
     (tmp_path / "run" / "config.yaml").write_text(loaded.to_yaml())
     (tmp_path / "run" / "metrics.csv").write_text("event,epoch,step,name,value,seconds\nstep,1,1,train_l")
-    (tmp_path / "run" / ".status.json.x.part").write_text("{")
+    (tmp_path / "run" / ".status.json.abcd_123.part").write_text("{")
     run(loaded, tmp_path / "run", resume=True)
     assert_same_run(tmp_path / "run", tmp_path / "whole", loaded.hash)
     assert not [path for path in (tmp_path / "run").rglob("*.part")]
@@ -183,7 +183,10 @@ def test_an_earlier_checkpoint_can_be_resumed_from_by_name(data: Path, tmp_path:
     run(loaded, tmp_path / "whole")
     with signalled_after(2 * 3 + 2):
         run(loaded, tmp_path / "run")
-    run(loaded, tmp_path / "run", resume=True, checkpoint="epoch-0001")
+    with pytest.raises(CheckpointError, match="not the last checkpoint") as caught:
+        run(loaded, tmp_path / "run", resume=True, checkpoint="epoch-0001")
+    assert "--discard-later" in caught.value.hint
+    run(loaded, tmp_path / "run", resume=True, checkpoint="epoch-0001", discard_later=True)
     assert_same_run(tmp_path / "run", tmp_path / "whole", loaded.hash)
     with pytest.raises(CheckpointError, match="no checkpoint 'epoch-0009'") as caught:
         Checkpoints(tmp_path / "run" / "checkpoints", loaded.hash).load("epoch-0009")
@@ -195,6 +198,7 @@ def test_what_is_kept_last_best_and_every_n(data: Path, tmp_path: Path) -> None:
     run(loaded, tmp_path / "run")
     folder = tmp_path / "run" / "checkpoints"
     labels = json.loads((folder / "labels.json").read_text())
+    del labels["digest"]
     assert labels.keys() == {"last", "best", "epoch-0002", "epoch-0004"}
     assert {path.name for path in folder.iterdir()} == {*labels.values(), "labels.json"}
     rows = [row for row in metrics(tmp_path / "run") if row[3] == "valid_accuracy"]

@@ -68,10 +68,10 @@ def toy(data: Path, *overrides: str) -> LoadedConfig:
     return load(None, [*base, *overrides], catalogue())
 
 
-def run(loaded: LoadedConfig, folder: Path, resume: bool = False, checkpoint: str = "last") -> Summary:
-    """Train in ``folder``, from the start or on from a checkpoint."""
+def run(loaded: LoadedConfig, folder: Path, resume: bool = False, **options: Any) -> Summary:
+    """Train in ``folder``, from the start or on from a checkpoint; ``options`` as for resuming."""
     if resume:
-        return train(loaded, loaded.catalogue, resume=folder, checkpoint=checkpoint, quiet=True)
+        return train(loaded, loaded.catalogue, resume=folder, quiet=True, **options)
     return train(loaded, loaded.catalogue, run_dir=folder, quiet=True)
 
 

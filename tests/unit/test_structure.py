@@ -17,12 +17,13 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 MAY_IMPORT = {
     "errors": set(),
     "files": set(),
+    "sealed": {"files"},
     "plugin": {"_version"},
-    "engine": {"plugin.settings", "plugin.names", "plugin.suggest"},
+    "engine": {"files", "plugin.settings", "plugin.names", "plugin.suggest"},
     "assembly": {"plugin", "engine"},
     "config": {"plugin", "assembly.experiment", "assembly.legality", "recipes"},
-    "runner": {"plugin", "engine", "assembly", "config", "files", "_version"},
-    "report": {"plugin", "engine", "config", "runner", "files"},
+    "runner": {"plugin", "engine", "assembly", "config", "files", "sealed", "_version"},
+    "report": {"plugin", "engine", "config", "runner", "files", "sealed"},
     "testing": {"plugin", "engine", "assembly", "config"},
     "cli": {"plugin", "assembly", "config", "runner", "report", "testing", "recipes", "_version"},
 }

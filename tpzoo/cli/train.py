@@ -16,9 +16,16 @@ if TYPE_CHECKING:
 
 @click.command("train")
 @click.argument("overrides", nargs=-1, metavar="[CONFIG] [KEY=VALUE]...")
-@click.option("--run-dir", type=click.Path(path_type=Path), help="The run's folder, instead of runs/NAME/TIME-HASH.")
+@click.option(
+    "--run-dir",
+    type=click.Path(path_type=Path),
+    help="The run's folder, instead of runs/NAME/TIME-HASH; with --resume go on there, in a copy.",
+)
 @click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with the run in this folder.")
 @click.option("--checkpoint", default="last", metavar="NAME", help="With --resume: from which one, as best or last.")
+@click.option(
+    "--discard-later", is_flag=True, help="With --checkpoint: give up the checkpoints and metrics that came after it."
+)
 @plugin_option
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def command(
@@ -26,6 +33,7 @@ def command(
     run_dir: Path | None,
     resume: Path | None,
     checkpoint: str,
+    discard_later: bool,
     plugins: tuple[str, ...],
     quiet: bool,
 ) -> None:
@@ -38,12 +46,14 @@ def command(
     ends it at once. Exit codes: 0 the run is done, 1 it failed or was interrupted, 2 nothing was run.
     """
     config, settings = split(overrides)
-    if resume is not None and (config is not None or run_dir is not None):
-        raise click.UsageError("--resume takes that run's config and folder: give neither CONFIG nor --run-dir")
+    if resume is not None and config is not None:
+        raise click.UsageError("--resume takes that run's config: give no CONFIG")
+    if resume is None and (discard_later or checkpoint != "last"):
+        raise click.UsageError("--checkpoint and --discard-later go with --resume")
 
     from tpzoo.config import load
 
-    finished = resume is not None and is_done(resume)
+    finished = resume is not None and not discard_later and run_dir is None and is_done(resume)
     loaded = load(config if resume is None else config_of(resume), settings, plugins=plugins)
     if not quiet:
         for notice in loaded.notices:
@@ -57,6 +67,7 @@ def command(
         run_dir=run_dir,
         resume=resume,
         checkpoint=checkpoint,
+        discard_later=discard_later,
         quiet=quiet,
         command=["tpzoo", *sys.argv[1:]],
     )

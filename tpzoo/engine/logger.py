@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from tpzoo.files import LoggedFile
+
 
 @dataclass(frozen=True)
 class RunInfo:
@@ -73,8 +75,18 @@ class Logger(abc.ABC):
         """What a checkpoint keeps: how far the log has come, in plain numbers and strings."""
         return {}
 
+    def files(self) -> Mapping[str, LoggedFile]:
+        """The files in the run's folder that it appends to, by name, as they are now and on the disk.
+
+        A checkpoint's manifest keeps them: a run goes on, and a report is made, only of files that still begin so.
+        """
+        return {}
+
     def finish(self, summary: Mapping[str, Any]) -> None:  # noqa: B027 - may be left out
-        """The run ended; ``summary`` is the content of ``summary.json``, its ``status`` included."""
+        """The run ended; ``summary`` is the content of ``summary.json``, its ``status`` included.
+
+        Both files are written by now, so that what is raised here costs a line and no more.
+        """
 
 
 @final

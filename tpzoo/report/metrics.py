@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,10 +31,12 @@ class Metrics:
     Attributes:
         events: the series by event (``step``, ``probe``, ``epoch``), then by name, in the order of the file.
         cut: whether the last row ends before its end, as a kill leaves it; such a row is left out.
+        unconfirmed: whether rows were left out that no checkpoint counts on.
     """
 
     events: dict[str, dict[str, Series]]
     cut: bool = False
+    unconfirmed: bool = False
 
 
 def read_metrics(run: Path, event: str | None = None) -> dict[str, Series]:
@@ -54,16 +57,22 @@ def read_metrics(run: Path, event: str | None = None) -> dict[str, Series]:
     return found
 
 
-def read_events(run: Path, events: tuple[str, ...] | None = None) -> Metrics:
+def read_events(run: Path, events: tuple[str, ...] | None = None, confirmed: int | None = None) -> Metrics:
     """Every metric of a run by event and name; only those of ``events`` if they are given.
+
+    Args:
+        confirmed: how many bytes of the file count; None: all.
 
     Raises:
         DataError: the run has no metrics, or the file is not one of tpzoo's.
     """
     path = run / "metrics.csv"
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return _read(file, events)
+        with path.open("rb") as file:
+            content = file.read(-1 if confirmed is None else confirmed)
+            more = bool(file.read(1))
+        metrics = _read(io.StringIO(content.decode("utf-8"), newline=""), events)
+        return Metrics(metrics.events, metrics.cut, more)
     except FileNotFoundError as error:
         raise DataError(f"{run} holds no metrics.csv", "give the folder of a run with the logger csv") from error
     except (ValueError, csv.Error) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from tpzoo.config import load
 from tpzoo.errors import DataError, TpzooError
 from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.plugin.discovery import load_catalogue
+from tpzoo.report.confirmed import confirm
 from tpzoo.report.metrics import Metrics, Series, read_events
 
 MARKS = ("metrics.csv", "config.yaml")
@@ -134,24 +134,27 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
 
 
 def _read(folder: Path) -> tuple[Run, list[str]]:
+    checked = confirm(folder)
     try:
-        metrics = read_events(folder, ("epoch", "probe"))
+        metrics = read_events(folder, ("epoch", "probe"), checked.confirmed)
         config = _config(folder / "config.yaml")
     except OSError as error:
         raise DataError(f"{folder}: {error.strerror} ({error.filename})") from error
     epochs, probes = metrics.events.get("epoch", {}), metrics.events.get("probe", {})
     if not epochs and not probes:
         raise DataError(f"{folder / 'metrics.csv'} holds no metric of an epoch or a probe")
-    blocks = _json(folder / "environment.json").get("blocks", [])
-    status = str(_json(folder / "status.json").get("status", "unknown"))
+    blocks = checked.environment.get("blocks", [])
+    status = str(checked.status.get("status", "unknown"))
     known = isinstance(blocks, list) and all(isinstance(block, str) for block in blocks)
     run = Run(folder, config, _with_later_settings(config), status, tuple(blocks) if known else (), epochs, probes)
-    return run, list(_odd(run, metrics))
+    return run, [*checked.notes, *_odd(run, metrics)]
 
 
 def _odd(run: Run, metrics: Metrics) -> Iterator[str]:
     if metrics.cut:
         yield f"{run.folder}: the last line of metrics.csv was cut short and is left out"
+    if metrics.unconfirmed:
+        yield f"{run.folder}: what metrics.csv holds after the last checkpoint is left out, as it is when resuming"
     if run.status != "done":
         yield f"{run.folder}: its status is '{run.status}', after {run.epoch} of {run.config.get('epochs', '?')} epochs"
     for name, series in [*run.epochs.items(), *run.probes.items()]:
@@ -188,12 +191,3 @@ def _with_later_settings(config: dict[str, Any]) -> dict[str, Any]:
 @cache
 def _catalogue() -> Catalogue:
     return load_catalogue()
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """What a file says that a report can do without; nothing if it is missing or damaged."""
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -1,19 +1,18 @@
 """Checkpoints: weights in safetensors, everything else in a file that loads with ``weights_only=True``.
 
-``checkpoints/<name>/`` holds ``weights.safetensors``, ``state.pt`` and ``manifest.json`` with the hash of both and of
-the config. A checkpoint is written beside the others under a hidden name and renamed when it is whole. ``labels.json``
-says which are ``last``, ``best`` and ``epoch-0010``; it is replaced in one move, so that a kill at any moment leaves
-either the old labels or the new ones, and whole checkpoints behind each.
+``checkpoints/<name>/`` holds ``weights.safetensors``, ``state.pt`` and ``manifest.json`` with the digests of both, the
+hash of the config and how far the logs were. A checkpoint is written beside the others under a hidden name and renamed
+when it is whole. ``labels.json`` says which are ``last``, ``best`` and ``epoch-0010``; it is replaced in one move, so
+that a kill at any moment leaves either the old labels or the new ones, and whole checkpoints behind each.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +22,19 @@ import torch
 from torch import Tensor, nn
 
 from tpzoo.errors import CheckpointError, RunError
-from tpzoo.files import remove_unfinished, sync_folder, write_atomic
-
-SCHEMA = 1
-WEIGHTS, STATE = FILES = ("weights.safetensors", "state.pt")
-MANIFEST, LABELS = "manifest.json", "labels.json"
+from tpzoo.files import LoggedFile, remove_unfinished, sync_folder, write_atomic
+from tpzoo.runner.manifest import (
+    LABELS,
+    NAME,
+    STATE,
+    WEIGHTS,
+    Manifest,
+    checkpoint_names,
+    read_labels,
+    read_manifest,
+    remove_checkpoint,
+    write_labels,
+)
 
 
 @dataclass(frozen=True)
@@ -50,10 +57,20 @@ class Checkpoints:
         self.folder = folder
         self._config_hash = config_hash
 
-    def save(self, name: str, weights: Mapping[str, Tensor], state: Mapping[str, Any], labels: tuple[str, ...]) -> Path:
+    def save(
+        self,
+        name: str,
+        weights: Mapping[str, Tensor],
+        state: Mapping[str, Any],
+        labels: tuple[str, ...],
+        logs: Mapping[str, LoggedFile] | None = None,
+    ) -> Path:
         """Write a checkpoint and let ``labels`` (``last``, ``best``, ``epoch-0010``) point to it.
 
         Checkpoints that no label points to are removed, but none before the new one is whole and labelled.
+
+        Args:
+            logs: the run's logs as they are now, by name.
 
         Raises:
             RunError: the disk is full or refuses; the earlier checkpoints and labels are as they were.
@@ -61,11 +78,11 @@ class Checkpoints:
         weights = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
         # made in memory: torch and safetensors report a full disk each in a way of its own, and neither syncs
         content = {WEIGHTS: safetensors.torch.save(weights), STATE: _pickled(state)}
+        digests = {file: _digest(value) for file, value in content.items()}
         try:
-            return self._write(name, content, labels)
+            return self._write(name, content, Manifest(self._config_hash, labels, digests, dict(logs or {})))
         except OSError as error:
-            for part in self.folder.glob(".*.part"):
-                shutil.rmtree(part, ignore_errors=True)
+            self._remove_parts()
             what = f"a checkpoint cannot be written to {self.folder}: {error.strerror or error}"
             hint = f"earlier ones are intact: make room, then go on with tpzoo train --resume {self.folder.parent}"
             raise RunError(what, hint) from error
@@ -76,9 +93,9 @@ class Checkpoints:
         Raises:
             CheckpointError: there is none, it is damaged, or it belongs to another config.
         """
-        path = self._pointed(label)
-        manifest = self._manifest(path)
-        for name, digest in manifest["files"].items():
+        path = self.folder / self.name_of(label)
+        manifest = self.manifest(path.name)
+        for name, digest in manifest.files.items():
             if not (path / name).is_file() or _digest((path / name).read_bytes()) != digest:
                 raise CheckpointError(f"{path / name} is damaged or missing", self._others(path))
         try:
@@ -94,88 +111,114 @@ class Checkpoints:
         Raises:
             CheckpointError: ``labels.json`` is damaged, or missing where there is more than one checkpoint.
         """
-        path = self.folder / LABELS
         try:
-            found = json.loads(path.read_text("utf-8"))
-            return {str(label): Path(name).name for label, name in found.items()}
-        except FileNotFoundError:
-            names = self._names()
-            if not names:
-                return {}
-            if len(names) == 1:  # the first one: a kill came between it and its labels
-                return dict.fromkeys(map(str, self._manifest(self.folder / names[0])["labels"]), names[0])
-            what = f"{path} is missing"
-        except (OSError, ValueError, AttributeError, TypeError) as error:
-            what = f"{path} is damaged: {error}"
-        raise CheckpointError(what, self._others(path))
+            return read_labels(self.folder)
+        except CheckpointError as error:
+            raise CheckpointError(error.what, self._others(self.folder / LABELS)) from error
 
-    def _write(self, name: str, content: Mapping[str, bytes], labels: tuple[str, ...]) -> Path:
-        pointers = self._pointers()
-        path = self.folder / _unused(name, pointers.values())
-        part = self.folder / f".{path.name}.part"
-        for leftover in (part, path):  # of a run that was killed; no label points to it
-            shutil.rmtree(leftover, ignore_errors=True)
-        part.mkdir(parents=True)
-        for file, value in content.items():
-            write_atomic(part / file, value)
-        digests = {file: _digest(value) for file, value in content.items()}
-        manifest = {"schema": SCHEMA, "config_hash": self._config_hash, "labels": labels, "files": digests}
-        write_atomic(part / MANIFEST, json.dumps(manifest, indent=2) + "\n")
-        os.replace(part, path)
-        sync_folder(self.folder)
-        pointers.update(dict.fromkeys(labels, path.name))
-        write_atomic(self.folder / LABELS, json.dumps(pointers, indent=2) + "\n")
-        self._prune(set(pointers.values()))
-        return path
+    def name_of(self, label: str) -> str:
+        """The name of the checkpoint that ``label`` points to, or that has this name.
 
-    def _pointers(self) -> dict[str, str]:
-        try:
-            return self.labels()
-        except CheckpointError:  # the run was resumed from a checkpoint by its name: now each keeps its own
-            return {name: name for name in self._names()}
-
-    def _pointed(self, label: str) -> Path:
-        if label in self._names():
-            return self.folder / label
+        Raises:
+            CheckpointError: there is none, or the labels cannot be read.
+        """
+        if label in checkpoint_names(self.folder):
+            return label
         labels = self.labels()
         if label not in labels:
             known = ", ".join(sorted(labels)) or "none"
             raise CheckpointError(f"{self.folder} holds no checkpoint '{label}'", f"there are: {known}")
-        return self.folder / labels[label]
+        return labels[label]
 
-    def _manifest(self, path: Path) -> dict[str, Any]:
+    def manifest(self, name: str) -> Manifest:
+        """What the checkpoint called ``name`` says of itself.
+
+        Raises:
+            CheckpointError: it is damaged, or belongs to another config.
+        """
+        path = self.folder / name
         try:
-            manifest: dict[str, Any] = json.loads((path / MANIFEST).read_text("utf-8"))
-            schema, owner, labels = manifest["schema"], manifest["config_hash"], list(manifest["labels"])
-            files = sorted(manifest["files"].items())
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CheckpointError(
-                f"{path} is not a checkpoint, or a damaged one: {error}", self._others(path)
-            ) from error
-        if schema != SCHEMA or [name for name, _ in files] != sorted(FILES):
-            raise CheckpointError(
-                f"{path} was written by another version of tpzoo (schema {schema})", self._others(path)
-            )
-        if owner != self._config_hash:
-            what = f"{path} belongs to the config {owner}, not to {self._config_hash}"
+            found = read_manifest(path)
+        except CheckpointError as error:
+            raise CheckpointError(error.what, self._others(path)) from error
+        if found.config_hash != self._config_hash:
+            what = f"{path} belongs to the config {found.config_hash}, not to {self._config_hash}"
             raise CheckpointError(what, "resume a run in its own folder, with its own config.yaml")
-        return {**manifest, "labels": labels}
+        return found
+
+    def later_than(self, name: str) -> list[str]:
+        """The checkpoints that were made after the one called ``name``, oldest first."""
+        return [each for each in checkpoint_names(self.folder) if each > name]
+
+    def discard_later(self, name: str, best: str | None) -> None:
+        """Make the checkpoint called ``name`` the last one: labels of later ones are dropped, in one move.
+
+        The later checkpoints themselves go when the next one is saved.
+
+        Args:
+            best: which checkpoint was the best by then, if it is still there.
+        """
+        kept = {label: each for label, each in self.readable_labels().items() if each <= name and label != "best"}
+        write_labels(self.folder, {**kept, "last": name, **({"best": best} if best else {})})
+
+    def tidy(self) -> None:
+        """Remove what a run leaves that was killed while it saved; every checkpoint with a label stays."""
+        self._remove_parts()
+        if labels := self.readable_labels():
+            self._prune(set(), set(labels.values()))
+
+    def _write(self, name: str, content: Mapping[str, bytes], manifest: Manifest) -> Path:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._remove_parts()
+        pointers = self.readable_labels()
+        if name in checkpoint_names(self.folder) and name not in pointers.values() and self._is_ours(name):
+            remove_checkpoint(self.folder / name)  # of a run that was killed before it was labelled
+        path = self.folder / _unused(name, self.folder, pointers.values())
+        part = self.folder / f".{path.name}.part"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        for file, value in content.items():
+            write_atomic(part / file, value)
+        manifest.write(part)
+        os.replace(part, path)
+        sync_folder(self.folder)
+        before = set(pointers.values())
+        pointers.update(dict.fromkeys(manifest.labels, path.name))
+        write_labels(self.folder, pointers)
+        self._prune(before, set(pointers.values()))
+        return path
+
+    def readable_labels(self) -> dict[str, str]:
+        """The labels; where they cannot be read, the name of every checkpoint, so that none is lost."""
+        try:
+            return self.labels()
+        except CheckpointError:
+            return {name: name for name in checkpoint_names(self.folder)}
 
     def _others(self, path: Path) -> str:
-        others = [name for name in self._names() if name != path.name]
+        others = [name for name in checkpoint_names(self.folder) if name != path.name]
         if not others:
             return "there is no other checkpoint; start the run again in another folder"
         return f"go on from another one with --checkpoint NAME: {', '.join(others)}"
 
-    def _names(self) -> list[str]:
-        found = self.folder.iterdir() if self.folder.is_dir() else ()
-        return sorted(path.name for path in found if path.is_dir() and not path.name.startswith("."))
-
-    def _prune(self, kept: set[str]) -> None:
-        for path in self.folder.iterdir():
-            if path.is_dir() and path.name not in kept:
-                shutil.rmtree(path, ignore_errors=True)
+    def _remove_parts(self) -> None:
+        """What a run leaves that was killed while it saved."""
+        for part in self.folder.glob(".step-*.part"):
+            if NAME.fullmatch(part.name[1:-5]) and not part.is_symlink():
+                shutil.rmtree(part, ignore_errors=True)
         remove_unfinished(self.folder)
+
+    def _prune(self, before: set[str], kept: set[str]) -> None:
+        """Remove the checkpoints of this run that no label points to; nothing else is tpzoo's to remove."""
+        for name in checkpoint_names(self.folder):
+            if name not in kept and (name in before or self._is_ours(name)):
+                remove_checkpoint(self.folder / name)
+
+    def _is_ours(self, name: str) -> bool:
+        try:
+            return read_manifest(self.folder / name).config_hash == self._config_hash
+        except CheckpointError:
+            return False
 
 
 def weights_of(modules: Mapping[str, nn.Module]) -> dict[str, Tensor]:
@@ -210,9 +253,9 @@ def _pickled(state: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _unused(name: str, taken: Any) -> str:
-    """``name``, or ``name-2`` and so on: what a label points to is never written over."""
-    names = set(taken)
+def _unused(name: str, folder: Path, taken: Iterable[str]) -> str:
+    """``name``, or ``name-2`` and so on: what a label points to, or somebody put there, is never written over."""
+    names = {*taken, *(path.name for path in folder.glob("step-*"))}
     number, found = 1, name
     while found in names:
         number += 1

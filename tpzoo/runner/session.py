@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -21,9 +22,11 @@ from tpzoo.runner import environment, folder
 from tpzoo.runner.build import Built, build
 from tpzoo.runner.checkpoint import Checkpoints, put_back, weights_of
 from tpzoo.runner.folder import RunFolder, Status
+from tpzoo.runner.history import best_by_then, copy_run, require_last
 from tpzoo.runner.loop import Training
+from tpzoo.runner.manifest import checkpoint_names, require_logs
 from tpzoo.runner.plan import Phase
-from tpzoo.runner.summary import Summary, read_summary
+from tpzoo.runner.summary import Summary
 
 
 def train(
@@ -33,16 +36,19 @@ def train(
     run_dir: Path | None = None,
     resume: Path | None = None,
     checkpoint: str = "last",
+    discard_later: bool = False,
     quiet: bool = False,
     command: Sequence[str] = (),
 ) -> Summary:
     """Train what a config describes and leave a run folder behind.
 
     Args:
-        run_dir: the run's folder; default one by name and time below ``runs``.
+        run_dir: the run's folder; default one by name and time below ``runs``. With ``resume`` the run goes on there,
+            in a copy, and the one that was given is left as it is.
         resume: the folder of a run to continue; ``loaded`` must be its config. A run that is done is left as it is, one
             that was ended before its first checkpoint starts again.
         checkpoint: which one to resume from.
+        discard_later: with a ``checkpoint`` that is not the last one: give up what came after it.
         quiet: without the loggers that write to the terminal.
 
     Raises:
@@ -51,7 +57,11 @@ def train(
     if resume is not None:
         where = folder.reopen(resume)
         with where.held():
-            return _resume(loaded, catalogue, where, checkpoint, quiet)
+            copied = _prepare(loaded, where, checkpoint, discard_later, run_dir)
+            if copied is None:
+                return _resume(loaded, catalogue, where, checkpoint, quiet)
+        with copied.held():
+            return _resume(loaded, catalogue, copied, "last", quiet)
     built = build(loaded.experiment, catalogue)  # before there is a folder: most mistakes show here
     where = folder.claim(loaded.experiment.name or "run", loaded.hash, run_dir)
     with where.held():
@@ -59,16 +69,39 @@ def train(
         return Run(loaded, catalogue, built, where, quiet).run()
 
 
-def _resume(loaded: LoadedConfig, catalogue: Catalogue, where: RunFolder, checkpoint: str, quiet: bool) -> Summary:
+def _prepare(
+    loaded: LoadedConfig, where: RunFolder, checkpoint: str, discard_later: bool, run_dir: Path | None
+) -> RunFolder | None:
+    """See that the run can go on as it is, or make it so; returns the copy that goes on in its place, if one does."""
     started_with, given = where.config_hash(), loaded.hash
     if started_with and started_with != given:
         what = f"{where.path} was started with the config {started_with}; this one is {given}"
         hint = "put its config.yaml back and change nothing that changes results, or start a new run"
         raise CheckpointError(what, hint)
+    checkpoints = Checkpoints(where.path / "checkpoints", given)
+    if checkpoint == "last" and run_dir is None:
+        return None
+    name = checkpoints.name_of(checkpoint)
+    if run_dir is not None:
+        return copy_run(where, checkpoints, name, run_dir)
+    if not discard_later:
+        require_last(checkpoints, name)
+    elif checkpoints.later_than(name):
+        require_logs(where.path, checkpoints.manifest(name).logs)
+        best = best_by_then(checkpoints, name)
+        where.set_status("interrupted")  # a run that was done is so no more
+        checkpoints.discard_later(name, best)
+    return None
+
+
+def _resume(loaded: LoadedConfig, catalogue: Catalogue, where: RunFolder, checkpoint: str, quiet: bool) -> Summary:
     if where.status() == "done":
-        return read_summary(where.path)
+        return where.summary()
     remove_unfinished(where.path)
-    run = Run(loaded, catalogue, build(loaded.experiment, catalogue), where, quiet)
+    built = build(loaded.experiment, catalogue)
+    if not where.environment():
+        where.write_environment(_environment(loaded, catalogue, list(built.engine.network.blocks)))
+    run = Run(loaded, catalogue, built, where, quiet)
     return run.run(resumed=run.load(checkpoint))
 
 
@@ -94,8 +127,15 @@ class Run:
             CheckpointError: it is damaged, or not of this run.
         """
         if label == "last" and not self.checkpoints.labels():
+            if self.where.has_saved():
+                what = f"{self.checkpoints.folder} holds no checkpoint, and this run has made one"
+                raise CheckpointError(what, "put the folder back, or start the run again in another one")
             return False
-        saved = self.checkpoints.load(label)
+        name = self.checkpoints.name_of(label)
+        saved = self.checkpoints.load(name)
+        earlier = [each for each in checkpoint_names(self.checkpoints.folder) if each < name]
+        require_logs(self.where.path, self.checkpoints.manifest(name).logs, earlier)
+        self.checkpoints.tidy()
         put_back(self._modules, saved.weights)
         try:
             self.training.load_state_dict(saved.state["training"])
@@ -124,9 +164,8 @@ class Run:
 
     def _end(self, status: Status, message: str = "") -> Summary:
         summary = self.summary(status)
+        self.where.end(status, summary, message)
         self._finish(summary)
-        self.where.write_summary(summary)
-        self.where.set_status(status, message)
         return summary
 
     def _due(self) -> bool:
@@ -148,7 +187,10 @@ class Run:
             "loggers": {name: logger.state() for name, logger in self.loggers.items()},
         }
         name = f"step-{cursor.step:08d}-{cursor.phase:05d}-{cursor.batch:05d}"
-        self.checkpoints.save(name, weights_of(self._modules), state, tuple(labels))
+        logs = {name: file for logger in self.loggers.values() for name, file in logger.files().items()}
+        self.checkpoints.save(name, weights_of(self._modules), state, tuple(labels), logs)
+        if not self.where.has_saved():
+            self.where.set_status("running", saved=True)
         self._saved_at = time.monotonic()
 
     def summary(self, status: str) -> Summary:
@@ -188,8 +230,13 @@ class Run:
             logger.start(info, self._logged.get(name, {}))
 
     def _finish(self, summary: Summary) -> None:
-        for logger in self.loggers.values():
-            logger.finish(asdict(summary))
+        """Tell the loggers that the run ended; it did, whatever they make of that."""
+        for name, logger in self.loggers.items():
+            try:
+                logger.finish(asdict(summary))
+            except (Exception, SystemExit) as error:
+                said = " ".join(f"{type(error).__name__}: {error}".split())
+                print(f"the logger '{name}' failed when it was told that the run has ended: {said}", file=sys.stderr)
 
 
 def modules_of(built: Built) -> dict[str, nn.Module]:
@@ -209,13 +256,13 @@ def modules_of(built: Built) -> dict[str, nn.Module]:
 def _describe(
     where: RunFolder, loaded: LoadedConfig, catalogue: Catalogue, blocks: Sequence[str], command: Sequence[str]
 ) -> None:
+    where.describe(loaded.to_yaml(), command=command, environment=_environment(loaded, catalogue, blocks))
+
+
+def _environment(loaded: LoadedConfig, catalogue: Catalogue, blocks: Sequence[str]) -> dict[str, Any]:
     versions = {plugin.distribution: plugin.version for plugin in catalogue.plugins if plugin.records}
-    where.describe(
-        loaded.to_yaml(),
-        config_hash=loaded.hash,
-        command=command,
-        environment={**environment.describe(versions), "blocks": list(blocks)},  # reports show them in this order
-    )
+    # reports show the blocks in this order
+    return {"config_hash": loaded.hash, **environment.describe(versions), "blocks": list(blocks)}
 
 
 def _loggers(loaded: LoadedConfig, catalogue: Catalogue, path: Path, quiet: bool) -> dict[str, Logger]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 from dataclasses import dataclass
@@ -58,6 +59,14 @@ def write_summary(folder: Path, summary: Summary) -> Path:
     path = folder / NAME
     write_atomic(path, json.dumps(finite, indent=2, allow_nan=False) + "\n")
     return path
+
+
+def digest_of_summary(folder: Path) -> str:
+    """The SHA-256 of ``summary.json``; empty if it cannot be read."""
+    try:
+        return hashlib.sha256((folder / NAME).read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def read_summary(folder: Path) -> Summary:

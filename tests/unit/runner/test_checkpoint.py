@@ -16,6 +16,8 @@ from tpzoo.runner.checkpoint import WEIGHTS, Checkpoints, put_back, weights_of
 
 STATE = {"numbers": [1, 2.5, None], "generator": torch.get_rng_state(), "nested": {"a": (1, 2)}}
 
+NAME = "step-00000004-00001-00000"
+
 
 class Ended(Exception):
     """The process ends here."""
@@ -39,13 +41,13 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
 def test_the_same_place_saved_again_is_whole_at_every_moment(tmp_path: Path) -> None:
     """A run that is resumed from an earlier checkpoint comes by the place of a later one again."""
     checkpoints = Checkpoints(tmp_path, "hash")
-    checkpoints.save("one", {"a": torch.zeros(1)}, {}, ("last", "best"))
+    checkpoints.save(NAME, {"a": torch.zeros(1)}, {}, ("last", "best"))
     at, done = 0, False
     while not done:
         at += 1
         try:
             with Moments(at, ended).watch():
-                checkpoints.save("one", {"a": torch.ones(1)}, {}, ("last",))
+                checkpoints.save(NAME, {"a": torch.ones(1)}, {}, ("last",))
             done = True
         except Ended:
             pass

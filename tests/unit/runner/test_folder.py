@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -24,7 +25,7 @@ CONFIG = "seed: 0\nname: 'über'\n"
 def make(tmp_path: Path, name: str = "demo", **options: Any) -> folder.RunFolder:
     run = folder.claim(name, HASH, base=tmp_path / "runs", **options)
     command = ["tpzoo", "train", "my config.yaml", "seed=1"]
-    run.describe(CONFIG, config_hash=HASH, command=command, environment={"python": "3"})
+    run.describe(CONFIG, command=command, environment={"config_hash": HASH, "python": "3"})
     return run
 
 
@@ -47,7 +48,8 @@ def test_what_a_new_folder_says(tmp_path: Path) -> None:
     run = make(tmp_path)
     assert run.config() == CONFIG
     assert (run.path / "command.txt").read_text() == "tpzoo train 'my config.yaml' seed=1\n"
-    assert json.loads((run.path / "environment.json").read_text()) == {"config_hash": HASH, "python": "3"}
+    written = hashlib.sha256(CONFIG.encode()).hexdigest()
+    assert run.environment() == {"config_hash": HASH, "python": "3", "config_digest": written}
     assert run.config_hash() == HASH
     assert run.status() == "running"
     run.set_status("failed", "the loss became NaN")

@@ -1,0 +1,85 @@
+"""Is a run folder what its run wrote? Checked by the digests that tpzoo leaves in it; the weights are not read."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tpzoo.config import load
+from tpzoo.errors import CheckpointError, DataError, TpzooError
+from tpzoo.files import LoggedFile
+from tpzoo.runner.manifest import log_problem, read_labels, read_manifest
+from tpzoo.sealed import DamagedError, read_sealed
+
+METRICS = "metrics.csv"
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """What a folder says of its run, in so far as that is what the run wrote.
+
+    Attributes:
+        environment, status: the content of ``environment.json`` and ``status.json``; empty if there is none.
+        confirmed: how many bytes of ``metrics.csv`` the last checkpoint counts on; None if there is no checkpoint.
+        notes: what could not be checked.
+    """
+
+    environment: dict[str, Any]
+    status: dict[str, Any]
+    confirmed: int | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def confirm(folder: Path) -> Confirmed:
+    """Check what the run in ``folder`` wrote.
+
+    Raises:
+        DataError: a file is damaged; it is named.
+    """
+    environment, status = _sealed(folder / "environment.json"), _sealed(folder / "status.json")
+    _check_config(folder / "config.yaml", environment)
+    logged = _logged(folder)
+    if logged is None:
+        gone = [f"{folder}: its checkpoints are not there, so that its metrics.csv could not be checked"]
+        return Confirmed(environment, status, None, gone if status.get("saved") else [])
+    if problem := log_problem(folder / METRICS, logged):
+        raise DataError(problem)
+    return Confirmed(environment, status, logged.bytes)
+
+
+def _sealed(path: Path) -> dict[str, Any]:
+    try:
+        return read_sealed(path)
+    except FileNotFoundError:
+        return {}
+    except DamagedError as error:
+        raise DataError(str(error)) from error
+
+
+def _logged(folder: Path) -> LoggedFile | None:
+    """How the last checkpoint knew ``metrics.csv``; None if there is no checkpoint, or it knew none."""
+    checkpoints = folder / "checkpoints"
+    try:
+        last = read_labels(checkpoints).get("last")
+        return None if last is None else read_manifest(checkpoints / last).logs.get(METRICS)
+    except CheckpointError as error:
+        raise DataError(error.what) from error
+
+
+def _check_config(path: Path, environment: dict[str, Any]) -> None:
+    """A config that was edited must still have the hash that the run began with."""
+    written, started_with = environment.get("config_digest"), environment.get("config_hash")
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return  # whoever reads it says so
+    if written is None or written == hashlib.sha256(content).hexdigest():
+        return
+    try:
+        same = load(path).hash == started_with
+    except TpzooError as error:
+        raise DataError(f"{path} is not what the run wrote, and cannot be loaded: {error.what}") from error
+    if not same:
+        raise DataError(f"{path} is not what the run wrote: it has another hash than {started_with}")
