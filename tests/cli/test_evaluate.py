@@ -63,11 +63,17 @@ def test_a_run_can_be_moved_and_nothing_in_it_changes(run: Path, tmp_path: Path)
     assert before == {path: path.read_bytes() for path in moved.rglob("*") if path.is_file()}
 
 
+@pytest.mark.parametrize("override", ["evaluation_batch_size=7", "cuda_graphs=true", "precision=float64"])
+def test_how_it_is_computed_may_change(run: Path, override: str) -> None:
+    assert evaluate(run, override)["accuracy"] == evaluate(run)["accuracy"]
+
+
 def test_mistakes_get_a_message(run: Path, tmp_path: Path) -> None:
     assert_message(inside("evaluate", tmp_path), "not the folder of a run")
     assert_message(inside("evaluate", run, "--checkpoint", "epoch-7"), "epoch-0007", "epoch-0001, epoch-0002, last")
     assert_message(inside("evaluate", run, "--split", "tset"), "tset", "validation")
-    assert_message(inside("evaluate", run, "architecture.hidden=[9]"), "belongs to the config")
+    refused = inside("evaluate", run, "architecture.hidden=[9]", "seed=3")
+    assert_message(refused, "seed, architecture.hidden cannot be changed", "precision")
     damaged = Path(shutil.copytree(run, tmp_path / "damaged"))
     name = json.loads((damaged / "checkpoints" / "labels.json").read_text())["last"]
     weights = damaged / "checkpoints" / name / "weights.safetensors"

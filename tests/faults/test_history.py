@@ -163,6 +163,15 @@ def test_a_file_that_is_not_what_was_written_is_named(loaded: LoadedConfig, fold
     assert str(path) in refused(lambda: find_runs([folder]), DataError).what
 
 
+def test_a_run_goes_on_on_the_kind_of_device_that_it_was_started_on(loaded: LoadedConfig, folder: Path) -> None:
+    said = RunFolder(folder).environment()
+    assert said["device"] == "cpu"
+    RunFolder(folder).write_environment({**said, "device": "cuda"})
+    error = refused(lambda: run(loaded, folder, resume=True))
+    assert "was started on cuda, and would go on on cpu" in error.what
+    assert inside("evaluate", folder).returncode == 0
+
+
 def test_a_lost_environment_is_written_again(loaded: LoadedConfig, folder: Path, whole: Path) -> None:
     (folder / "environment.json").unlink()
     run(loaded, folder, resume=True)

@@ -27,7 +27,7 @@ def command(
 ) -> None:
     """Rebuild the run in folder RUN from its config, load a checkpoint and print loss and accuracy.
 
-    KEY=VALUE may change what does not change results, such as device or data.root.
+    KEY=VALUE may change what does not change the network, such as device, precision or data.root.
     """
     from tpzoo.runner.saved import evaluate_run  # loads torch
 

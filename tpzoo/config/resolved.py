@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +23,17 @@ IRRELEVANT = (
     ("name",),
     ("plugins",),
     ("device",),
+    ("cuda_graphs",),
+    ("evaluation_batch_size",),
     ("loggers",),
     ("checkpoint",),
     ("data", "root"),
     ("data", "download"),
 )
-"""What the hash leaves out: names, places and records of a run, which change no number beyond rounding."""
+"""What the hash leaves out: names, places and records of a run, and how it is computed: no number beyond rounding."""
+
+FOR_EVALUATION = (*IRRELEVANT, ("precision",), ("data", "path"))
+"""What may change when the checkpoint of a run is scored; that the data are the same is seen by their content."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,16 @@ class LoadedConfig:
         modules = [name for name in self.experiment.plugins if not is_file(name)]
         return f"# needs --plugin {' --plugin '.join(modules)}\n" if modules else ""
 
+    def compared(self, without: Iterable[tuple[str, ...]]) -> dict[str, Any]:
+        """The plain values by which two configs are compared: components by their full names, some places left out."""
+        tree: dict[str, Any] = to_plain(self.experiment, qualified=True)
+        for *groups, key in without:
+            place = tree
+            for group in groups:
+                place = place[group]
+            place.pop(key, None)
+        return tree
+
     @property
     def hash(self) -> str:
         """Ten hex digits that change with every value that changes results, and with nothing else.
@@ -85,10 +101,5 @@ class LoadedConfig:
         Names, plugins, device, loggers, checkpoints and the place of the data are left out (``IRRELEVANT``); the
         order of keys does not matter, and neither does whether a value was written or is the default.
         """
-        tree: dict[str, Any] = to_plain(self.experiment, qualified=True)
-        for *groups, key in IRRELEVANT:
-            place = tree
-            for group in groups:
-                place = place[group]
-            place.pop(key, None)
+        tree = self.compared(IRRELEVANT)
         return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:HASH_LENGTH]

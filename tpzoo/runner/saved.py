@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tpzoo.config import load
+from tpzoo.config import LoadedConfig, load
+from tpzoo.config.resolved import FOR_EVALUATION
 from tpzoo.engine.data import Data, Split
 from tpzoo.errors import SettingError
 from tpzoo.runner import folder
@@ -49,7 +51,8 @@ def evaluate_run(
     Args:
         checkpoint: ``last``, ``best`` or ``epoch-N``.
         split: ``test``, ``validation`` or ``train``.
-        overrides: ``key=value`` over the run's config; only what does not change results, such as ``data.root``.
+        overrides: ``key=value`` over the run's config; only what does not change the network, such as ``data.root``,
+            ``device``, ``precision`` or ``evaluation_batch_size``.
         plugins: further plugins, files or modules.
 
     Raises:
@@ -57,9 +60,12 @@ def evaluate_run(
             such split.
     """
     where = folder.reopen(run)
-    loaded = load(where.path / "config.yaml", overrides, plugins=plugins)
+    config = where.path / "config.yaml"
+    loaded = load(config, overrides, plugins=plugins)
+    started_with = load(config, (), loaded.catalogue)
+    _require_same_method(started_with, loaded)
     label = _label(checkpoint)
-    saved = Checkpoints(run / "checkpoints", loaded.hash).load(label)  # quicker to refuse than to build
+    saved = Checkpoints(run / "checkpoints", started_with.hash).load(label)  # quicker to refuse than to build
     built = build(loaded.experiment, loaded.catalogue)
     put_back(modules_of(built), saved.weights)
     chosen = _split(built.data, split)
@@ -67,6 +73,24 @@ def evaluate_run(
     score = evaluate(engine.network, engine.loss, built.data, chosen, built.dtype, size)
     cursor = saved.state["training"]["progress"]["cursor"]
     return Evaluation(run, label, split, cursor["epoch"], cursor["step"], len(chosen), score)
+
+
+def _require_same_method(started_with: LoadedConfig, loaded: LoadedConfig) -> None:
+    """Raise :class:`SettingError` if an override changes more than how and where the network is scored."""
+    one, other = (dict(_flat(each.compared(FOR_EVALUATION))) for each in (started_with, loaded))
+    changed = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+    if changed:
+        free = ", ".join(".".join(path) for path in FOR_EVALUATION if path not in (("name",), ("plugins",)))
+        what = f"to evaluate a run, {', '.join(changed)} cannot be changed: the weights were trained with it"
+        raise SettingError(what, f"these can be: {free}")
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def _label(checkpoint: str) -> str:

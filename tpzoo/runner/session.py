@@ -21,6 +21,7 @@ from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.runner import environment, folder
 from tpzoo.runner.build import Built, build
 from tpzoo.runner.checkpoint import Checkpoints, put_back, weights_of
+from tpzoo.runner.device import choose_device
 from tpzoo.runner.folder import RunFolder, Status
 from tpzoo.runner.history import best_by_then, copy_run, require_last
 from tpzoo.runner.loop import Training
@@ -98,11 +99,20 @@ def _resume(loaded: LoadedConfig, catalogue: Catalogue, where: RunFolder, checkp
     if where.status() == "done":
         return where.summary()
     remove_unfinished(where.path)
+    _require_same_kind_of_device(where, loaded)
     built = build(loaded.experiment, catalogue)
     if not where.environment():
         where.write_environment(_environment(loaded, catalogue, list(built.engine.network.blocks)))
     run = Run(loaded, catalogue, built, where, quiet)
     return run.run(resumed=run.load(checkpoint))
+
+
+def _require_same_kind_of_device(where: RunFolder, loaded: LoadedConfig) -> None:
+    kind = choose_device(loaded.experiment.device).type
+    started_on = where.environment().get("device", kind)
+    if kind != started_on:
+        what = f"{where.path} was started on {started_on}, and would go on on {kind}, which computes other numbers"
+        raise CheckpointError(what, f"resume with device={started_on}; tpzoo evaluate takes any device")
 
 
 class Run:
@@ -262,7 +272,8 @@ def _describe(
 def _environment(loaded: LoadedConfig, catalogue: Catalogue, blocks: Sequence[str]) -> dict[str, Any]:
     versions = {plugin.distribution: plugin.version for plugin in catalogue.plugins if plugin.records}
     # reports show the blocks in this order
-    return {"config_hash": loaded.hash, **environment.describe(versions), "blocks": list(blocks)}
+    kind = choose_device(loaded.experiment.device).type
+    return {"config_hash": loaded.hash, "device": kind, **environment.describe(versions), "blocks": list(blocks)}
 
 
 def _loggers(loaded: LoadedConfig, catalogue: Catalogue, path: Path, quiet: bool) -> dict[str, Logger]:

@@ -70,7 +70,16 @@ def test_the_hash_ignores_the_order_of_keys_and_whether_defaults_are_written(loa
 
 @pytest.mark.parametrize(
     "override",
-    ["name=x", "device=cpu", "loggers.csv=null", "checkpoint.every_epochs=3", "data.root=/x", "data.download=true"],
+    [
+        "name=x",
+        "device=cpu",
+        "loggers.csv=null",
+        "checkpoint.every_epochs=3",
+        "data.root=/x",
+        "data.download=true",
+        "evaluation_batch_size=7",
+        "cuda_graphs=true",
+    ],
 )
 def test_the_hash_ignores_what_changes_no_result(load_text: Load, override: str) -> None:
     assert load_text("", override).hash == load_text("").hash
