@@ -93,17 +93,21 @@ class Checkpoints:
         Raises:
             CheckpointError: there is none, it is damaged, or it belongs to another config.
         """
-        path = self.folder / self.name_of(label)
-        manifest = self.manifest(path.name)
-        for name, digest in manifest.files.items():
-            if not (path / name).is_file() or _digest((path / name).read_bytes()) != digest:
-                raise CheckpointError(f"{path / name} is damaged or missing", self._others(path))
+        path = self.folder / self.verify(label)
         try:
             weights = safetensors.torch.load_file(path / WEIGHTS)
             state = torch.load(path / STATE, map_location="cpu", weights_only=True)
         except Exception as error:  # each reader has errors of its own
             raise CheckpointError(f"{path} cannot be read: {error}", self._others(path)) from error
         return Saved(weights, state)
+
+    def verify(self, label: str) -> str:
+        """See that a checkpoint is whole, without loading it; returns its name. Errors as :meth:`load`."""
+        path = self.folder / self.name_of(label)
+        for name, digest in self.manifest(path.name).files.items():
+            if not (path / name).is_file() or _digest((path / name).read_bytes()) != digest:
+                raise CheckpointError(f"{path / name} is damaged or missing", self._others(path))
+        return path.name
 
     def labels(self) -> dict[str, str]:
         """Every label and the name of the checkpoint that it points to; empty before the first checkpoint.

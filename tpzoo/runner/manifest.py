@@ -83,7 +83,9 @@ def read_labels(folder: Path) -> dict[str, str]:
         if len(names) == 1:  # the first one: a kill came between it and its labels
             return dict.fromkeys(read_manifest(folder / names[0]).labels, names[0])
         raise CheckpointError(f"{path} is missing") from None
-    except (DamagedError, TypeError) as error:
+    except DamagedError as error:
+        raise CheckpointError(str(error)) from error
+    except TypeError as error:
         raise CheckpointError(f"{path} is damaged: {error}") from error
 
 

@@ -97,6 +97,9 @@ def _prepare(
 
 def _resume(loaded: LoadedConfig, catalogue: Catalogue, where: RunFolder, checkpoint: str, quiet: bool) -> Summary:
     if where.status() == "done":
+        checkpoints = Checkpoints(where.path / "checkpoints", loaded.hash)
+        if checkpoints.labels():  # a copy without them is as good to those who want the figures
+            require_logs(where.path, checkpoints.manifest(checkpoints.verify("last")).logs)
         return where.summary()
     remove_unfinished(where.path)
     _require_same_kind_of_device(where, loaded)
