@@ -19,8 +19,15 @@ METHOD = (
     "feedback_training.pretrain_epochs=1", "feedback_training.extra_epochs=1", "checkpoint.every_epochs=1",
     "probes.bp_angle.every=2",
 )  # fmt: skip
+METHODS = {
+    "dtp": METHOD,
+    "ddtp": ("feedback=direct", "learner=drl", "rule=dtp", "epochs=3", "optimizer.forward.schedule=cosine"),
+    "bp": ("rule=bp", "epochs=4", "optimizer.forward=sgd", "optimizer.forward.momentum=0.9", "data.flip=true"),
+    "ridge": ("feedback=direct", "learner=ridge", "rule=dtp", "epochs=3", "feedback_training.order=alternate_epochs"),
+}
 EVERY_STEP = "checkpoint.every_seconds=1e-9"
 KILLS = 20
+ALL = bool(os.environ.get("TPZOO_TEST_ALL"))
 
 
 @pytest.fixture(scope="module")
@@ -43,19 +50,20 @@ def finish(loaded: LoadedConfig, folder: Path, whole: Path) -> None:
     assert not list(folder.rglob("*.part"))
 
 
-def test_killed_at_random_times(data: Path, whole: Path, tmp_path: Path) -> None:
-    loaded = toy(data, *METHOD, "checkpoint.every_seconds=0.02")
+@pytest.mark.parametrize("method", METHODS)
+def test_killed_at_random_times(method: str, data: Path, tmp_path: Path) -> None:
+    loaded = toy(data, *METHODS[method], "checkpoint.every_seconds=0.02")
     started = time.monotonic()
     assert outcome(fork(lambda: run(loaded, tmp_path / "timed"))) == 0
     length = time.monotonic() - started
-    moments = random.Random(0)
-    for number in range(KILLS):
+    moments = random.Random(method)
+    for number in range(KILLS // len(METHODS) * (2 if ALL else 1)):
         folder = tmp_path / str(number)
         child = fork(lambda folder=folder: run(loaded, folder))
         time.sleep(moments.uniform(0, length))
         os.kill(child, signal.SIGKILL)
         assert outcome(child) in (-signal.SIGKILL, 0)
-        finish(loaded, folder, whole)
+        finish(loaded, folder, tmp_path / "timed")
 
 
 def test_killed_while_it_writes(data: Path, whole: Path, tmp_path: Path) -> None:
