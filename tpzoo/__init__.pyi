@@ -9,6 +9,10 @@ from tpzoo.config import (
     LoadedConfig as LoadedConfig,
     load as load,
 )
+from tpzoo.digests import (
+    file_digest as file_digest,
+    stored_digest as stored_digest,
+)
 from tpzoo.engine import (
     Activation as Activation,
     Activity as Activity,
@@ -73,6 +77,9 @@ from tpzoo.engine import (
     WeightStepper as WeightStepper,
     activation as activation,
     angle as angle,
+    are_soft as are_soft,
+    check_data as check_data,
+    classes_of as classes_of,
     damped_solve as damped_solve,
     data_folder as data_folder,
     dense_parameters as dense_parameters,
@@ -87,6 +94,7 @@ from tpzoo.engine import (
     output_change as output_change,
     output_jacobians as output_jacobians,
     require_row_independent as require_row_independent,
+    rows_digest as rows_digest,
     run_layer as run_layer,
     source_activation as source_activation,
 )

@@ -65,16 +65,16 @@ def make_runs(folder: Path) -> dict[str, Path]:
     return {"stopped": folder / "stopped", "done": folder / "done"}
 
 
-def in_process(words: Sequence[str]) -> Ending:
+def in_process(overrides: Sequence[str]) -> Ending:
     """A command in this process."""
-    found = CliRunner().invoke(tpzoo, list(words))
+    found = CliRunner().invoke(tpzoo, list(overrides))
     crashed = found.exception is not None and not isinstance(found.exception, SystemExit)
     return Ending(found.exit_code, f"{found.output}{found.exception if crashed else ''}", crashed=crashed)
 
 
-def as_process(words: Sequence[str]) -> Ending:
+def as_process(overrides: Sequence[str]) -> Ending:
     """A command in a process of its own."""
-    call = [sys.executable, "-c", "from tpzoo.cli import main; main()", *words]
+    call = [sys.executable, "-c", "from tpzoo.cli import main; main()", *overrides]
     done = subprocess.run(call, capture_output=True, text=True, check=False)
     return Ending(done.returncode, done.stdout + done.stderr, crashed="Traceback" in done.stderr)
 

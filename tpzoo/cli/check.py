@@ -64,7 +64,7 @@ def check_config(path: Path, plugins: tuple[str, ...]) -> int:
     from tpzoo.runner.check import check_config  # loads torch
 
     loaded, built = check_config(path, plugins)
-    for notice in loaded.notices:
+    for notice in [*loaded.notices, *built.notices]:
         click.echo(notice, err=True)
     blocks, edges = len(built.engine.network.blocks), len(built.engine.feedback.edges)
     click.echo(f"{path}: in order ({blocks} blocks, {edges} feedback edges, {len(built.data.train)} examples)")

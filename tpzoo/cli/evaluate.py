@@ -21,9 +21,16 @@ if TYPE_CHECKING:
 @click.option("--checkpoint", default="last", show_default=True, metavar="LABEL", help="last, best or epoch-N.")
 @click.option("--split", type=click.Choice(["test", "validation", "train"]), default="test", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of a line.")
+@click.option("--other-data", is_flag=True, help="Score on other data than the run was trained on.")
 @plugin_option
 def command(
-    run: Path, overrides: tuple[str, ...], checkpoint: str, split: str, as_json: bool, plugins: tuple[str, ...]
+    run: Path,
+    overrides: tuple[str, ...],
+    checkpoint: str,
+    split: str,
+    as_json: bool,
+    other_data: bool,
+    plugins: tuple[str, ...],
 ) -> None:
     """Rebuild the run in folder RUN from its config, load a checkpoint and print loss and accuracy.
 
@@ -31,7 +38,7 @@ def command(
     """
     from tpzoo.runner.saved import evaluate_run  # loads torch
 
-    found = evaluate_run(run, checkpoint, split, overrides, plugins)
+    found = evaluate_run(run, checkpoint, split, overrides, plugins, other_data)
     click.echo(json.dumps(describe(found), indent=2) if as_json else line(found))
 
 

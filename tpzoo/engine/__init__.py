@@ -4,7 +4,8 @@ from tpzoo.engine.activations import Activation, activation
 from tpzoo.engine.block import Activity, Block, ModuleBlock, SplitBlock, run_layer
 from tpzoo.engine.chain import Chain, LayerBlock, MaxPool, Residual, SplitChain, layer_shapes
 from tpzoo.engine.context import Context
-from tpzoo.engine.data import Data, DataSpec, Split, data_folder, hold_out
+from tpzoo.engine.data import Data, DataSpec, Split, data_folder, hold_out, rows_digest
+from tpzoo.engine.data_check import are_soft, check_data
 from tpzoo.engine.draw import Draw, FilledDraw, Share, Streams
 from tpzoo.engine.feedback import (
     At,
@@ -35,7 +36,7 @@ from tpzoo.engine.jacobians import (
 from tpzoo.engine.learner import Learner, LossLearner, Noise, SolvingLearner
 from tpzoo.engine.logger import Logger, LogRecord, RunInfo, SilentLogger
 from tpzoo.engine.network import Network, Node, Trace
-from tpzoo.engine.objective import Batch, ClassLoss, Loss, MinimisableLoss, Output, one_hot
+from tpzoo.engine.objective import Batch, ClassLoss, Loss, MinimisableLoss, Output, classes_of, one_hot
 from tpzoo.engine.optimise import WeightStepper
 from tpzoo.engine.passes import BACKENDS, Pass
 from tpzoo.engine.probe import Probe, Snapshot, angle
@@ -126,6 +127,9 @@ __all__ = [
     "WeightedLinearTwin",
     "activation",
     "angle",
+    "are_soft",
+    "check_data",
+    "classes_of",
     "connector",
     "damped_solve",
     "data_folder",
@@ -141,6 +145,7 @@ __all__ = [
     "output_change",
     "output_jacobians",
     "require_row_independent",
+    "rows_digest",
     "run_layer",
     "source_activation",
 ]

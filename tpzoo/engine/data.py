@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from tpzoo.digests import cache_folder
 from tpzoo.errors import DataError, SettingError
 
 if TYPE_CHECKING:
@@ -40,10 +42,12 @@ class Split:
     Attributes:
         x: ``(count, *shape)``; uint8 for pixels 0..255, otherwise floating point and used as it is.
         y: ``(count,)`` int64 classes, or ``(count, output_size)`` floating point values.
+        rows: a digest of which stored examples these are, and in which order; empty: all, as they are stored.
     """
 
     x: Tensor
     y: Tensor
+    rows: str = ""
 
     def __post_init__(self) -> None:
         if len(self.x) != len(self.y):
@@ -54,7 +58,7 @@ class Split:
 
     def to(self, device: torch.device | str) -> Split:
         """The same examples on ``device``."""
-        return Split(self.x.to(device), self.y.to(device))
+        return replace(self, x=self.x.to(device), y=self.y.to(device))
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ class Data:
     Attributes:
         normalise: floating point batch in, batch out; if it is a module, its buffers move with :meth:`to`.
         augment: ``augment(x, draw)`` on a raw training batch, before it is normalised; shape and dtype must not change.
+        stored: what says which data these are, in plain values: digests of the stored files, or for generated data the
+            settings; never a path. Empty: a digest of the arrays is taken, which reads all of them.
     """
 
     spec: DataSpec
@@ -72,6 +78,7 @@ class Data:
     validation: Split | None = None
     normalise: Callable[[Tensor], Tensor] | None = None
     augment: Callable[[Tensor, Draw], Tensor] | None = None
+    stored: Mapping[str, Any] = field(default_factory=dict)
 
     def to(self, device: torch.device | str) -> Data:
         """The same data set with all its splits on ``device``."""
@@ -118,12 +125,20 @@ def hold_out(split: Split, count: int, seed: int) -> tuple[Split, Split | None]:
         )
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(seed)).to(split.x.device)
     kept, held = order[:-count], order[-count:]
-    return Split(split.x[kept], split.y[kept]), Split(split.x[held], split.y[held])
+    return (
+        Split(split.x[kept], split.y[kept], rows_digest(kept, split.rows)),
+        Split(split.x[held], split.y[held], rows_digest(held, split.rows)),
+    )
+
+
+def rows_digest(rows: Tensor, of: str = "") -> str:
+    """A digest of row numbers (count,), taken from a split whose own digest is ``of``."""
+    numbers = rows.to("cpu", torch.int64).contiguous().numpy().tobytes()
+    return hashlib.sha256(of.encode() + numbers).hexdigest()[:16]
 
 
 def data_folder(root: str | None = None) -> Path:
     """Where data files lie: ``root``, else the variable TPZOO_DATA, else the user's cache folder."""
     if chosen := root or os.environ.get("TPZOO_DATA"):
         return Path(chosen).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "tpzoo"
+    return cache_folder()

@@ -11,8 +11,18 @@ from torch import Tensor, nn
 
 
 def one_hot(y: Tensor, out: Tensor) -> Tensor:
-    """Class labels (batch,) as rows like ``out`` (batch, classes); unlike ``F.one_hot`` without reading the labels."""
+    """Class labels (batch,) as rows like ``out`` (batch, classes); unlike ``F.one_hot`` without reading the labels.
+
+    Soft labels, shares of classes (batch, classes), stay as they are.
+    """
+    if y.is_floating_point():
+        return y.to(out.dtype)
     return (y.unsqueeze(-1) == torch.arange(out.shape[-1], device=out.device)).to(out.dtype)
+
+
+def classes_of(y: Tensor) -> Tensor:
+    """The class of every label (batch,); of soft labels (batch, classes) that with the largest share."""
+    return y.argmax(-1) if y.is_floating_point() else y
 
 
 class Loss(nn.Module, abc.ABC):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -12,15 +13,22 @@ from tpzoo.assembly.maker import Names, make, seeded
 from tpzoo.assembly.method import choose
 from tpzoo.assembly.weights import TrainedWeights
 from tpzoo.engine.data import Data
+from tpzoo.engine.data_check import check_data
 from tpzoo.engine.probe import Probe
 from tpzoo.engine.step import Engine
 from tpzoo.plugin.catalogue import Catalogue
+from tpzoo.runner.data_identity import identity
 from tpzoo.runner.device import choose_device, choose_precision
 
 
 @dataclass
 class Built:
-    """Everything that a run needs, on its device."""
+    """Everything that a run needs, on its device.
+
+    Attributes:
+        data_identity: what says which data these are.
+        notices: one line for each thing about the data that is allowed and odd.
+    """
 
     data: Data
     engine: Engine
@@ -29,6 +37,8 @@ class Built:
     probes: dict[str, Probe]
     device: torch.device
     dtype: torch.dtype
+    data_identity: dict[str, Any]
+    notices: list[str]
 
 
 def build(experiment: Experiment, catalogue: Catalogue) -> Built:
@@ -39,9 +49,12 @@ def build(experiment: Experiment, catalogue: Catalogue) -> Built:
     """
     device, dtype = choose_device(experiment.device), choose_precision(experiment.precision)
     data: Data = make(choose("dataset", experiment.data, catalogue))
+    notices = check_data(data)
     made = assemble(experiment, catalogue, data.spec, device=device, dtype=dtype)
     names = Names.of(made.engine.network, made.engine.feedback)
     with seeded(experiment.seed, "init/probes"):
         chosen = {name: choose("probe", probe, catalogue) for name, probe in experiment.probes.items()}
         probes = {name: make(each, names=names) for name, each in chosen.items()}
-    return Built(data.to(device), made.engine, made.forward, made.feedback, probes, device, dtype)
+    return Built(
+        data.to(device), made.engine, made.forward, made.feedback, probes, device, dtype, identity(data), notices
+    )

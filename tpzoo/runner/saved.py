@@ -15,6 +15,7 @@ from tpzoo.errors import SettingError
 from tpzoo.runner import folder
 from tpzoo.runner.build import build
 from tpzoo.runner.checkpoint import Checkpoints, put_back
+from tpzoo.runner.data_identity import require_same_data
 from tpzoo.runner.evaluate import Score, evaluate
 from tpzoo.runner.session import modules_of
 
@@ -45,6 +46,7 @@ def evaluate_run(
     split: str = "test",
     overrides: Sequence[str] = (),
     plugins: Sequence[str] = (),
+    other_data: bool = False,
 ) -> Evaluation:
     """Rebuild the run in folder ``run`` from its config, load a checkpoint of it and score the network.
 
@@ -54,6 +56,7 @@ def evaluate_run(
         overrides: ``key=value`` over the run's config; only what does not change the network, such as ``data.root``,
             ``device``, ``precision`` or ``evaluation_batch_size``.
         plugins: further plugins, files or modules.
+        other_data: score on other data than the run was trained on; one line says so.
 
     Raises:
         TpzooError: ``run`` is no run, the checkpoint is missing, damaged or of another config, or the data have no
@@ -67,6 +70,7 @@ def evaluate_run(
     label = _label(checkpoint)
     saved = Checkpoints(run / "checkpoints", started_with.hash).load(label)  # quicker to refuse than to build
     built = build(loaded.experiment, loaded.catalogue)
+    require_same_data(where, built.data_identity, other_data)
     put_back(modules_of(built), saved.weights)
     chosen = _split(built.data, split)
     size, engine = loaded.experiment.evaluation_batch_size, built.engine

@@ -21,6 +21,7 @@ from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.runner import environment, folder
 from tpzoo.runner.build import Built, build
 from tpzoo.runner.checkpoint import Checkpoints, put_back, weights_of
+from tpzoo.runner.data_identity import require_same_data
 from tpzoo.runner.device import choose_device
 from tpzoo.runner.folder import RunFolder, Status
 from tpzoo.runner.history import best_by_then, copy_run, require_last
@@ -64,9 +65,10 @@ def train(
         with copied.held():
             return _resume(loaded, catalogue, copied, "last", quiet)
     built = build(loaded.experiment, catalogue)  # before there is a folder: most mistakes show here
+    _say(built, quiet)
     where = folder.claim(loaded.experiment.name or "run", loaded.hash, run_dir)
     with where.held():
-        _describe(where, loaded, catalogue, list(built.engine.network.blocks), command)
+        _describe(where, loaded, catalogue, built, command)
         return Run(loaded, catalogue, built, where, quiet).run()
 
 
@@ -105,7 +107,9 @@ def _resume(loaded: LoadedConfig, catalogue: Catalogue, where: RunFolder, checkp
     _require_same_kind_of_device(where, loaded)
     built = build(loaded.experiment, catalogue)
     if not where.environment():
-        where.write_environment(_environment(loaded, catalogue, list(built.engine.network.blocks)))
+        where.write_environment(_environment(loaded, catalogue, built))
+    require_same_data(where, built.data_identity)
+    _say(built, quiet)
     run = Run(loaded, catalogue, built, where, quiet)
     return run.run(resumed=run.load(checkpoint))
 
@@ -267,16 +271,26 @@ def modules_of(built: Built) -> dict[str, nn.Module]:
 
 
 def _describe(
-    where: RunFolder, loaded: LoadedConfig, catalogue: Catalogue, blocks: Sequence[str], command: Sequence[str]
+    where: RunFolder, loaded: LoadedConfig, catalogue: Catalogue, built: Built, command: Sequence[str]
 ) -> None:
-    where.describe(loaded.to_yaml(), command=command, environment=_environment(loaded, catalogue, blocks))
+    where.describe(loaded.to_yaml(), command=command, environment=_environment(loaded, catalogue, built))
 
 
-def _environment(loaded: LoadedConfig, catalogue: Catalogue, blocks: Sequence[str]) -> dict[str, Any]:
+def _say(built: Built, quiet: bool) -> None:
+    for line in () if quiet else built.notices:
+        print(line, file=sys.stderr)
+
+
+def _environment(loaded: LoadedConfig, catalogue: Catalogue, built: Built) -> dict[str, Any]:
     versions = {plugin.distribution: plugin.version for plugin in catalogue.plugins if plugin.records}
-    # reports show the blocks in this order
-    kind = choose_device(loaded.experiment.device).type
-    return {"config_hash": loaded.hash, "device": kind, **environment.describe(versions), "blocks": list(blocks)}
+    blocks = list(built.engine.network.blocks)  # reports show them in this order
+    return {
+        "config_hash": loaded.hash,
+        "device": built.device.type,
+        "data": built.data_identity,
+        **environment.describe(versions),
+        "blocks": blocks,
+    }
 
 
 def _loggers(loaded: LoadedConfig, catalogue: Catalogue, path: Path, quiet: bool) -> dict[str, Logger]:

@@ -5,7 +5,7 @@ from typing import final
 from torch import Tensor
 from torch.nn import functional as F
 
-from tpzoo import ClassLoss, DataSpec, Loss, MinimisableLoss, one_hot
+from tpzoo import ClassLoss, DataSpec, Loss, MinimisableLoss, classes_of, one_hot
 from tpzoo.templates.loss.plugin import MyEntrySettings
 
 
@@ -41,7 +41,7 @@ class MyEntryClassLoss(HuberLoss, ClassLoss):
 
     def correct(self, out: Tensor, y: Tensor) -> Tensor:
         """Whether every sample is classified correctly, (batch,) of bool."""
-        return out.argmax(-1) == y
+        return out.argmax(-1) == classes_of(y)
 
 
 def build(settings: MyEntrySettings, spec: DataSpec) -> Loss:

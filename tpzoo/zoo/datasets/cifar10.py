@@ -26,5 +26,11 @@ def build(settings: CifarSettings) -> Data:
     from torchvision.datasets import CIFAR10  # heavy, and needed by this data set alone
 
     return build_images(
-        settings, CIFAR10, files="cifar-10-batches-py", classes=10, shape=(3, 32, 32), statistics=STATISTICS
+        settings,
+        CIFAR10,
+        files="cifar-10-batches-py",
+        names=[name for name, _ in [*CIFAR10.train_list, *CIFAR10.test_list]],
+        classes=10,
+        shape=(3, 32, 32),
+        statistics=STATISTICS,
     )

@@ -24,5 +24,11 @@ def build(settings: CifarSettings) -> Data:
     from torchvision.datasets import CIFAR100  # heavy, and needed by this data set alone
 
     return build_images(
-        settings, CIFAR100, files="cifar-100-python", classes=100, shape=(3, 32, 32), statistics=STATISTICS
+        settings,
+        CIFAR100,
+        files="cifar-100-python",
+        names=[name for name, _ in [*CIFAR100.train_list, *CIFAR100.test_list]],
+        classes=100,
+        shape=(3, 32, 32),
+        statistics=STATISTICS,
     )

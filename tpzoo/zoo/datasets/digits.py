@@ -24,4 +24,4 @@ def build(settings: DigitsSettings) -> Data:
     train, test = hold_out(everything, TEST_COUNT, TEST_SEED)
     train, validation = hold_out(train, settings.validation, settings.split_seed)
     assert test is not None
-    return Data(DataSpec((1, 8, 8), 10, "classification"), train, test, validation)
+    return Data(DataSpec((1, 8, 8), 10, "classification"), train, test, validation, stored={"digits": "scikit-learn"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tpzoo import Data
 from tpzoo.zoo.datasets.plugin import FashionMnistSettings
-from tpzoo.zoo.datasets.vision import HALF, build_images
+from tpzoo.zoo.datasets.vision import HALF, IDX, build_images
 
 STATISTICS = {"standard": ((0.2860,), (0.3530,)), "half": HALF}
 
@@ -18,5 +18,11 @@ def build(settings: FashionMnistSettings) -> Data:
     from torchvision.datasets import FashionMNIST  # heavy, and needed by this data set alone
 
     return build_images(
-        settings, FashionMNIST, files="FashionMNIST/raw", classes=10, shape=(1, 28, 28), statistics=STATISTICS
+        settings,
+        FashionMNIST,
+        files="FashionMNIST/raw",
+        names=IDX,
+        classes=10,
+        shape=(1, 28, 28),
+        statistics=STATISTICS,
     )

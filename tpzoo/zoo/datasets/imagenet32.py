@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tpzoo import Data, DataSpec, Normalise, Split, data_folder
+from tpzoo import Data, DataSpec, Normalise, Split, data_folder, rows_digest
 from tpzoo.errors import DataError, SettingError
 from tpzoo.zoo.datasets.mapped import Array, mapped
 from tpzoo.zoo.datasets.pickles import read_pickle
@@ -39,25 +39,26 @@ def build(settings: Imagenet32Settings) -> Data:
         SettingError: more examples are to be held out than there are, or not the same number of every class.
     """
     folder = _folder(data_folder(settings.root))
-    train, test = (_read(folder, files, name) for files, name in ((TRAIN, "train"), (TEST, "test")))
+    (train, of_train), (test, of_test) = (_read(folder, *each) for each in ((TRAIN, "train"), (TEST, "test")))
     train, validation = set_aside(train, settings.validation, settings.split_seed, settings.balanced)
     chosen = STATISTICS.get(settings.normalisation)
     normalise = Normalise(*chosen) if chosen else None
-    return Data(DataSpec(SHAPE, CLASSES, "classification"), train, test, validation, normalise, augmentation(settings))
+    spec, stored = DataSpec(SHAPE, CLASSES, "classification"), {"train": of_train, "test": of_test}
+    return Data(spec, train, test, validation, normalise, augmentation(settings), stored)
 
 
 def _folder(root: Path) -> Path:
     return root if (root / "out_data_train").is_dir() else root / "imagenet32"
 
 
-def _read(folder: Path, files: Sequence[str], name: str) -> Split:
+def _read(folder: Path, files: Sequence[str], name: str) -> tuple[Split, str]:
     sources = [folder / file for file in files]
     if missing := [str(path) for path in sources if not path.is_file()]:
         what = f"{len(missing)} of the files of imagenet32 are not there: {missing[0]}{' ...' if missing[1:] else ''}"
         hint = "fetch them from image-net.org (Downsampled ImageNet, 32 x 32), and set data.root or TPZOO_DATA"
         raise DataError(what, hint)
-    x, y = mapped(sources, SHAPE, name, lambda: batches(sources))
-    return Split(torch.from_numpy(x), torch.from_numpy(y))
+    x, y, digest = mapped(sources, SHAPE, name, lambda: batches(sources))
+    return Split(torch.from_numpy(x), torch.from_numpy(y)), digest
 
 
 def batches(sources: Sequence[Path]) -> Iterator[tuple[Array, Array]]:
@@ -107,13 +108,13 @@ def set_aside(train: Split, count: int, seed: int, balanced: bool = False) -> tu
         raise SettingError(f"{count} examples cannot be held out of {total}", f"hold out between 0 and {total - 1}")
     order = torch.randperm(total, generator=torch.Generator().manual_seed(seed))
     held = _of_each_class(train.y, order, count) if balanced else order[-count:]
-    validation = Split(train.x[held], train.y[held])
+    validation = Split(train.x[held], train.y[held], rows_digest(held))
     stays = torch.ones(total, dtype=torch.bool)
     stays[held] = False
     gaps = torch.nonzero(~stays[: total - count]).flatten()
     movers = total - count + torch.nonzero(stays[total - count :]).flatten()
     train.x[gaps], train.y[gaps] = train.x[movers], train.y[movers]
-    return Split(train.x[:-count], train.y[:-count]), validation
+    return Split(train.x[:-count], train.y[:-count], f"all but {validation.rows}"), validation
 
 
 def _of_each_class(y: torch.Tensor, order: torch.Tensor, count: int) -> torch.Tensor:

@@ -27,8 +27,10 @@ MANIFEST = "manifest.json"
 
 def mapped(
     sources: Sequence[Path], shape: tuple[int, ...], name: str, read: Callable[[], Parts]
-) -> tuple[Array, Array]:
-    """Images (count, *shape) uint8, mapped copy-on-write, and labels (count,) int64.
+) -> tuple[Array, Array, str]:
+    """Images (count, *shape) uint8, mapped copy-on-write, labels (count,) int64, and the digest of both.
+
+    The digest was taken when the files were made, so that nobody has to read them for it.
 
     Args:
         sources: the files that the arrays are made of; if one changes, they are made again.
@@ -41,12 +43,16 @@ def mapped(
     folders = _folders(sources[0].parent)
     for folder in folders:
         if _is_current(folder, name, sources):
-            return _open(folder, name)
+            return *_open(folder, name), _digest(folder, name)
     writable = [folder for folder in folders if _writable(folder)]
     if not writable:
         raise DataError(f"the arrays cannot be stored in {folders[0]} or {folders[1]}", "make one of them writable")
     _convert(writable[0], name, sources, shape, read())
-    return _open(writable[0], name)
+    return *_open(writable[0], name), _digest(writable[0], name)
+
+
+def _digest(folder: Path, name: str) -> str:
+    return str(json.loads((folder / f"{name}_{MANIFEST}").read_text("utf-8"))["digest"])
 
 
 def _folders(beside: Path) -> tuple[Path, Path]:
@@ -80,7 +86,7 @@ def _is_current(folder: Path, name: str, sources: Sequence[Path]) -> bool:
         found = {"sources": _identity(sources), "bytes": size, "labels": zlib.crc32(labels), "count": len(images)}
     except (OSError, ValueError, EOFError):
         return False
-    return bool(manifest == found)
+    return isinstance(manifest, dict) and bool(manifest.pop("digest", "")) and manifest == found
 
 
 def _identity(sources: Sequence[Path]) -> list[list[Any]]:
@@ -93,24 +99,28 @@ def _convert(folder: Path, name: str, sources: Sequence[Path], shape: tuple[int,
     manifest.unlink(missing_ok=True)
     identity = _identity(sources)
     with replacing(folder / f"{name}_x.npy") as images, replacing(folder / f"{name}_y.npy") as labels:
-        y = _append(images, shape, parts)
+        digest = hashlib.sha256()
+        y = _append(images, shape, parts, digest)
         size = images.seek(0, os.SEEK_END)
         np.save(labels, y)
         labels.seek(0)
         checksum = zlib.crc32(labels.read())
-    content = {"sources": identity, "bytes": size, "labels": checksum, "count": len(y)}
+    content = {"sources": identity, "bytes": size, "labels": checksum, "count": len(y), "digest": digest.hexdigest()}
     with replacing(manifest) as file:
         file.write(json.dumps(content).encode())
 
 
-def _append(file: IO[bytes], shape: tuple[int, ...], parts: Parts) -> Array:
-    """Write all images as one array, as they come, and return all labels."""
+def _append(file: IO[bytes], shape: tuple[int, ...], parts: Parts, digest: Any) -> Array:
+    """Write all images as one array, as they come, and return all labels; ``digest`` sees both."""
     _header(file, (0, *shape))
     labels = []
     for x, y in parts:
-        file.write(np.ascontiguousarray(x).data)
+        content = np.ascontiguousarray(x).data
+        file.write(content)
+        digest.update(content)
         labels.append(y)
     found = np.concatenate(labels)
+    digest.update(np.ascontiguousarray(found, dtype="<i8").data)
     # numpy leaves room in the header for an array that grows along its first axis
     _header(file, (len(found), *shape))
     return found

@@ -1,7 +1,8 @@
 """Anyone's arrays: ``x_train``, ``y_train``, ``x_test``, ``y_test`` in one .npz file.
 
 Examples are vectors ``(count, features)``, grey images ``(count, height, width)`` or images of four dimensions;
-uint8 means pixels 0..255. Integer labels ``(count,)`` make it a classification, floating point ones a regression.
+uint8 means pixels 0..255. Integer labels ``(count,)`` make it a classification, and so do floating point ones ``(count,
+classes)`` that are shares of classes, 1 in sum; other floating point labels make it a regression.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tpzoo import Data, DataSpec, Normalise, Split, data_folder, hold_out
+from tpzoo import Data, DataSpec, Normalise, Split, are_soft, data_folder, file_digest, hold_out
 from tpzoo.errors import DataError, SettingError
 from tpzoo.zoo.datasets.plugin import NpzSettings
 from tpzoo.zoo.datasets.vision import HALF, augmentation
 
 NAMES = ("x_train", "y_train", "x_test", "y_test")
+MOST_CLASSES = 1_000_000
+"""More than any data set has: an output of such a width is a mistake in the labels."""
+
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
 
@@ -41,7 +45,8 @@ def build(settings: NpzSettings) -> Data:
         raise SettingError(f"{path}: vectors can be neither flipped nor cropped", "set data.flip=false data.crop=0")
     normalise = _normalise(settings.normalisation, train.x)
     train, validation = hold_out(train, settings.validation, settings.split_seed)
-    return Data(spec, train, test, validation, normalise, augmentation(settings))
+    stored = {"file": file_digest(path)}
+    return Data(spec, train, test, validation, normalise, augmentation(settings), stored)
 
 
 def read_arrays(path: Path) -> Arrays:
@@ -87,9 +92,12 @@ def _tensor(array: np.ndarray[Any, Any], what: str) -> Tensor:
 
 
 def _labels(array: np.ndarray[Any, Any], what: str) -> Tensor:
+    if array.dtype == np.bool_:
+        raise DataError(f"{what} is of type bool", "save it as integers: y.astype(int)")
     if np.issubdtype(array.dtype, np.integer):
-        if array.ndim != 1 or array.min() < 0:
-            raise DataError(f"{what} holds integers that are not classes", "give one number 0, 1, ... for each example")
+        if array.ndim != 1 or not len(array) or array.min() < 0 or array.max() >= MOST_CLASSES:
+            hint = f"give one number 0, 1, ... below {MOST_CLASSES} for each example"
+            raise DataError(f"{what} holds integers that are not classes", hint)
         return torch.from_numpy(array.astype(np.int64))
     if array.ndim not in (1, 2):
         raise DataError(f"{what} has shape {array.shape}", "give (count,) classes or (count, values) numbers")
@@ -106,6 +114,8 @@ def _spec(train: Split, test: Split, path: Path) -> DataSpec:
     if train.y.dtype != test.y.dtype or train.y.shape[1:] != test.y.shape[1:]:
         raise DataError(f"{path}: y_train and y_test are of different types or widths")
     shape = tuple(train.x.shape[1:])
+    if are_soft(train.y) and are_soft(test.y):
+        return DataSpec(shape, train.y.shape[1], "classification")
     if train.y.dtype != torch.int64:
         return DataSpec(shape, train.y.shape[1], "regression")
     return DataSpec(shape, int(max(train.y.max(), test.y.max())) + 1, "classification")

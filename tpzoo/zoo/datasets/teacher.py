@@ -16,6 +16,9 @@ from tpzoo import Data, DataSpec, Split, hold_out
 from tpzoo.errors import SettingError
 from tpzoo.zoo.datasets.plugin import TeacherSettings
 
+ELSEWHERE = ("root", "download", "validation", "split_seed")
+"""Settings that do not change what is generated."""
+
 
 def build(settings: TeacherSettings) -> Data:
     """Inputs (count, inputs) and the teacher's outputs (count, outputs).
@@ -34,7 +37,8 @@ def build(settings: TeacherSettings) -> Data:
         )
     train, held = hold_out(train, settings.validation, settings.split_seed)
     spec = DataSpec((settings.inputs,), settings.outputs, "regression")
-    return Data(spec, train, test, valid if len(valid) else held)
+    generated = {key: value for key, value in vars(settings).items() if key not in ELSEWHERE}
+    return Data(spec, train, test, valid if len(valid) else held, stored={"teacher": generated})
 
 
 def draw_weights(widths: list[int], gain: float, generator: torch.Generator) -> list[Tensor]:

@@ -9,12 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tpzoo import Augment, Data, DataSpec, Normalise, Split, data_folder, hold_out
+from tpzoo import Augment, Data, DataSpec, Normalise, Split, data_folder, file_digest, hold_out, stored_digest
 from tpzoo.errors import DataError
 from tpzoo.zoo.datasets.plugin import ImageSettings
 
 Statistics = tuple[Sequence[float], Sequence[float]]
 HALF: Statistics = ((0.5,), (0.5,))
+IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+"""The files of MNIST, and of those that have its form."""
+
 REFETCH = "delete the files and fetch them again, for instance with data.download=true"
 
 
@@ -23,6 +26,7 @@ def build_images(
     reader: Any,
     *,
     files: str,
+    names: Sequence[str],
     classes: int,
     shape: tuple[int, int, int],
     statistics: Mapping[str, Statistics],
@@ -31,7 +35,8 @@ def build_images(
 
     Args:
         reader: a class of ``torchvision.datasets`` with ``data`` and ``targets``.
-        files: where the files lie below the data folder, for messages.
+        files: where the files lie below the data folder.
+        names: the files that are read, in that folder.
         shape: ``(channels, height, width)`` of one image.
         statistics: normalisation by name: mean and standard deviation by channel. ``none`` needs no entry.
 
@@ -45,7 +50,22 @@ def build_images(
     train, validation = hold_out(train, settings.validation, settings.split_seed)
     spec = DataSpec(shape, classes, "classification")
     chosen = statistics.get(settings.normalisation)
-    return Data(spec, train, test, validation, Normalise(*chosen) if chosen else None, augmentation(settings))
+    normalise = Normalise(*chosen) if chosen else None
+    stored = {"files": stored_digest(folder / files / name for name in names)}
+    return Data(spec, train, test, validation, normalise, augmentation(settings), stored)
+
+
+def check_published(folder: Path, published: Mapping[str, tuple[int, str]]) -> None:
+    """Raise :class:`DataError` if a file as long as the published one holds other bytes.
+
+    Args:
+        published: length in bytes and SHA-256 by the file's name. A file of another length is no copy of it, and its
+            reader decides what it is.
+    """
+    for name, (length, digest) in published.items():
+        path = folder / name
+        if path.is_file() and path.stat().st_size == length and file_digest(path) != digest:
+            raise DataError(f"{path} is damaged: it does not hold the bytes that were published", REFETCH)
 
 
 def augmentation(settings: ImageSettings) -> Augment | None:

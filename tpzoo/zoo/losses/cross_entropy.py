@@ -7,16 +7,16 @@ from typing import final
 from torch import Tensor
 from torch.nn import functional as F
 
-from tpzoo import ClassLoss, DataSpec, Loss, MinimisableLoss, one_hot
+from tpzoo import ClassLoss, DataSpec, Loss, MinimisableLoss, classes_of, one_hot
 from tpzoo.errors import CompatibilityError
 
 
 @final
 class CrossEntropy(MinimisableLoss, ClassLoss):
-    """-log softmax(out)[y] for labels y of integers."""
+    """-log softmax(out)[y] for labels y of integers; -sum_c y_c log softmax(out)_c for soft labels."""
 
     def per_sample(self, out: Tensor, y: Tensor) -> Tensor:
-        return F.cross_entropy(out, y, reduction="none")
+        return F.cross_entropy(out, y.to(out.dtype) if y.is_floating_point() else y, reduction="none")
 
     def gradient(self, out: Tensor, y: Tensor) -> Tensor:
         """softmax(out) - one_hot(y)."""
@@ -27,7 +27,7 @@ class CrossEntropy(MinimisableLoss, ClassLoss):
         return one_hot(y, out)
 
     def correct(self, out: Tensor, y: Tensor) -> Tensor:
-        return out.argmax(-1) == y
+        return out.argmax(-1) == classes_of(y)
 
 
 def build(settings: object, spec: DataSpec) -> Loss:

@@ -7,7 +7,7 @@ from typing import final
 
 from torch import Tensor
 
-from tpzoo import ClassLoss, DataSpec, Loss, MinimisableLoss, one_hot
+from tpzoo import ClassLoss, DataSpec, Loss, MinimisableLoss, classes_of, one_hot
 
 
 class SquaredError(MinimisableLoss):
@@ -40,7 +40,7 @@ class ClassSquaredError(SquaredError, ClassLoss):
         return one_hot(y, out)
 
     def correct(self, out: Tensor, y: Tensor) -> Tensor:
-        return out.argmax(-1) == y
+        return out.argmax(-1) == classes_of(y)
 
 
 def build(settings: object, spec: DataSpec) -> Loss:
