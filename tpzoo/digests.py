@@ -1,7 +1,7 @@
 """Digests of stored files, so that a run can say which data it was trained on.
 
-A large file is read once: its digest is kept in the user's cache folder by path, size, time of change and inode, and every
-later process takes it from there. Where the cache cannot be written, the file is read each time.
+A large file is read once: its digest is kept in the user's cache folder by path, size, time of change and inode, and
+every later process takes it from there. Where the cache cannot be written, the file is read each time.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from tpzoo.assembly.weights import TrainedWeights, build_weights
 from tpzoo.engine.context import Order
 from tpzoo.engine.data import DataSpec
 from tpzoo.engine.draw import Streams
+from tpzoo.engine.memory import require_own_memory
 from tpzoo.engine.optimise import WeightStepper
 from tpzoo.engine.step import Engine, Iterations
 from tpzoo.plugin.catalogue import Catalogue
@@ -51,6 +52,15 @@ def assemble(
     """
     method = method_of(experiment, catalogue)
     parts = build_parts(method, spec, catalogue, seed=experiment.seed, device=device, dtype=dtype, backend=backend)
+    require_own_memory(
+        {
+            "block": parts.network.blocks,
+            "feedback map of": parts.feedback.maps,
+            "feedback": parts.feedback.shared,
+            **{"learner": parts.learner, "rule": parts.rule, "update": parts.update, "loss": parts.loss},
+            "output": parts.output,
+        }
+    )
     forward, feedback = build_weights(experiment, method, parts, catalogue)
     streams = Streams(experiment.seed, device)
     engine = build_engine(parts, forward.weights, feedback.weights, streams, experiment.feedback_training)
