@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 @click.option(
     "--discard-later", is_flag=True, help="With --checkpoint: give up the checkpoints and metrics that came after it."
 )
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Threads that compute on a CPU; default all cores, or with --resume as many as the run was started with.",
+)
 @plugin_option
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def command(
@@ -34,6 +39,7 @@ def command(
     resume: Path | None,
     checkpoint: str,
     discard_later: bool,
+    threads: int | None,
     plugins: tuple[str, ...],
     quiet: bool,
 ) -> None:
@@ -69,6 +75,7 @@ def command(
         checkpoint=checkpoint,
         discard_later=discard_later,
         quiet=quiet,
+        threads=threads,
         command=["tpzoo", *sys.argv[1:]],
     )
     if finished and not quiet:

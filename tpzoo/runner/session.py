@@ -29,6 +29,7 @@ from tpzoo.runner.loop import Training
 from tpzoo.runner.manifest import checkpoint_names, require_logs
 from tpzoo.runner.plan import Phase
 from tpzoo.runner.summary import Summary
+from tpzoo.runner.threads import to_go_on_with, using
 
 
 def train(
@@ -41,6 +42,7 @@ def train(
     discard_later: bool = False,
     quiet: bool = False,
     command: Sequence[str] = (),
+    threads: int | None = None,
 ) -> Summary:
     """Train what a config describes and leave a run folder behind.
 
@@ -52,6 +54,8 @@ def train(
         checkpoint: which one to resume from.
         discard_later: with a ``checkpoint`` that is not the last one: give up what came after it.
         quiet: without the loggers that write to the terminal.
+        threads: how many compute on a CPU; default torch's own number, or for a run that goes on the one it was started
+            with.
 
     Raises:
         TpzooError: the config cannot be built, a file is damaged, another process trains there, or training failed.
@@ -61,15 +65,16 @@ def train(
         with where.held():
             copied = _prepare(loaded, where, checkpoint, discard_later, run_dir)
             if copied is None:
-                return _resume(loaded, catalogue, where, checkpoint, quiet)
+                return _resume(loaded, catalogue, where, checkpoint, quiet, threads)
         with copied.held():
-            return _resume(loaded, catalogue, copied, "last", quiet)
-    built = build(loaded.experiment, catalogue)  # before there is a folder: most mistakes show here
-    _say(built, quiet)
-    where = folder.claim(loaded.experiment.name or "run", loaded.hash, run_dir)
-    with where.held():
-        _describe(where, loaded, catalogue, built, command)
-        return Run(loaded, catalogue, built, where, quiet).run()
+            return _resume(loaded, catalogue, copied, "last", quiet, threads)
+    with using(threads):
+        built = build(loaded.experiment, catalogue)  # before there is a folder: most mistakes show here
+        _say(built, quiet)
+        where = folder.claim(loaded.experiment.name or "run", loaded.hash, run_dir)
+        with where.held():
+            _describe(where, loaded, catalogue, built, command)
+            return Run(loaded, catalogue, built, where, quiet).run()
 
 
 def _prepare(
@@ -97,7 +102,9 @@ def _prepare(
     return None
 
 
-def _resume(loaded: LoadedConfig, catalogue: Catalogue, where: RunFolder, checkpoint: str, quiet: bool) -> Summary:
+def _resume(
+    loaded: LoadedConfig, catalogue: Catalogue, where: RunFolder, checkpoint: str, quiet: bool, threads: int | None
+) -> Summary:
     if where.status() == "done":
         checkpoints = Checkpoints(where.path / "checkpoints", loaded.hash)
         if checkpoints.labels():  # a copy without them is as good to those who want the figures
@@ -105,13 +112,14 @@ def _resume(loaded: LoadedConfig, catalogue: Catalogue, where: RunFolder, checkp
         return where.summary()
     remove_unfinished(where.path)
     _require_same_kind_of_device(where, loaded)
-    built = build(loaded.experiment, catalogue)
-    if not where.environment():
-        where.write_environment(_environment(loaded, catalogue, built))
-    require_same_data(where, built.data_identity)
-    _say(built, quiet)
-    run = Run(loaded, catalogue, built, where, quiet)
-    return run.run(resumed=run.load(checkpoint))
+    with using(to_go_on_with(where.environment().get("threads"), threads, quiet)):
+        built = build(loaded.experiment, catalogue)
+        if not where.environment():
+            where.write_environment(_environment(loaded, catalogue, built))
+        require_same_data(where, built.data_identity)
+        _say(built, quiet)
+        run = Run(loaded, catalogue, built, where, quiet)
+        return run.run(resumed=run.load(checkpoint))
 
 
 def _require_same_kind_of_device(where: RunFolder, loaded: LoadedConfig) -> None:
