@@ -15,9 +15,16 @@ REPORT = (
         "kept.std()",
         STATISTICS,
     ),
-    mutant("report: a rolling deviation divides by n", "report/statistics.py", "/ (n - 1))", "/ n)", STATISTICS),
+    mutant("report: the deviation of a band divides by n", "report/statistics.py", "/ (n - 1))", "/ n)", STATISTICS),
     mutant(
-        "report: a rolling window is too short", "report/statistics.py", "WINDOW = 30", "WINDOW = 29", REPORT_BLOCKS
+        "report: a rolling mean is too short", "report/statistics.py", "i + 1 - points", "i + 2 - points", STATISTICS
+    ),
+    mutant(
+        "report: what varies within a seed is in the deviation",
+        "report/statistics.py",
+        "moments(moments(values).mean for values in seeds)",
+        "moments(value for values in seeds for value in values)",
+        STATISTICS,
     ),
     mutant(
         "report: the last of equal epochs is reported",

@@ -22,7 +22,14 @@ import click
     show_default=True,
     help="Format of the figures' files. May be given several times.",
 )
-def command(runs: tuple[Path, ...], out: Path, title: str | None, formats: tuple[str, ...]) -> None:
+@click.option(
+    "--smooth",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Draw rolling means over so many points of each seed. The tables hold what was measured.",
+)
+def command(runs: tuple[Path, ...], out: Path, title: str | None, formats: tuple[str, ...], smooth: int) -> None:
     """Compare runs: results, learning curves, and what their probes measured.
 
     RUNS are run folders, or folders that contain some at any depth. Runs that differ in nothing but their seeds are one
@@ -32,7 +39,7 @@ def command(runs: tuple[Path, ...], out: Path, title: str | None, formats: tuple
     """
     from tpzoo.report.write import write_report  # loads numpy and, to draw, matplotlib
 
-    written = write_report(runs, out, title, tuple(dict.fromkeys(formats)))
+    written = write_report(runs, out, title, tuple(dict.fromkeys(formats)), smooth)
     for warning in written.warnings:
         click.echo(f"Warning: {warning}", err=True)
     counts = {"method": written.methods, "run": written.runs, "figure": written.figures, "table": written.tables}

@@ -1,7 +1,7 @@
 """Probes that measure every block: angles to backpropagation or to Gauss-Newton, alignment, reconstruction losses.
 
-Meulemans et al. 2020, figures 4 and S4 to S7: one panel for a block, a 30-point rolling mean over the logged steps with
-a band of one standard deviation, without the output block.
+Meulemans et al. 2020, figures 4 and S4 to S7: one panel for a block, without the output block. The bands are of the
+seeds alone; the paper's rolling means over 30 logged steps are ``--smooth 30``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tpzoo.report.methods import Method
 from tpzoo.report.metrics import Series
 from tpzoo.report.plotting import MOST_COLUMNS, draw_curve, legend, logarithmic, panels
 from tpzoo.report.runs import Run, natural
-from tpzoo.report.statistics import WINDOW, Curve, curve
+from tpzoo.report.statistics import Curve, curve, smoothing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -92,15 +92,23 @@ def by_block(
     What is of no block is of the whole network, and stands as ``network: name``.
     """
     found: dict[str, dict[int, list[Series]]] = {}
+    for block, method, _, series in by_run(methods, probe, kind, quantity):
+        found.setdefault(block, {}).setdefault(method.index, []).append(series)
+    return found
+
+
+def by_run(
+    methods: Sequence[Method], probe: str, kind: str, quantity: str = ""
+) -> Iterator[tuple[str, Method, Run, Series]]:
+    """The series of one quantity with its block, its method and its run."""
     whole = _of_the_network(methods)
     for method in methods:
         for run in method.counted:
             for name, series in run.probes.items():
                 part, block, own = split(name)
                 if (part, run.kind(part), own) == (probe, kind, quantity):
-                    place = f"{NETWORK}{block}" if (part, block) in whole and not _is_block(block, run) else block
-                    found.setdefault(place, {}).setdefault(method.index, []).append(series)
-    return found
+                    of_all = (part, block) in whole and not _is_block(block, run)
+                    yield f"{NETWORK}{block}" if of_all else block, method, run, series
 
 
 def _of_the_network(methods: Iterable[Method]) -> set[tuple[str, str]]:
@@ -161,47 +169,52 @@ def measures_of(methods: Iterable[Method], kind: str) -> list[Measure]:
     return [measure for measure in measures(methods) if measure.kind == kind]
 
 
-def sections(methods: Sequence[Method]) -> list[Section]:
+def sections(methods: Sequence[Method], smooth: int = 1) -> list[Section]:
     """Angles, reconstruction losses, and what other probes measure."""
     found = [measure for measure in measures(methods) if measure.kind not in OWN_FIGURE]
     losses = [measure for measure in found if measure.kind == "reconstruction"]
     angles = [measure for measure in found if measure.is_angle]
     others = [measure for measure in found if measure not in losses and measure not in angles]
     return [
-        _section("Alignment of the blocks", angles, methods, "angles: no run has a probe of angles, such as bp_angle"),
         _section(
-            "Reconstruction losses", losses, methods, "reconstruction losses: no run has the probe reconstruction"
+            "Alignment of the blocks", angles, methods, "angles: no run has a probe of angles, such as bp_angle", smooth
         ),
-        _section("Other probes", others, methods, ""),
+        _section(
+            "Reconstruction losses",
+            losses,
+            methods,
+            "reconstruction losses: no run has the probe reconstruction",
+            smooth,
+        ),
+        _section("Other probes", others, methods, "", smooth),
     ]
 
 
-def _section(title: str, chosen: Sequence[Measure], methods: Sequence[Method], otherwise: str) -> Section:
+def _section(title: str, chosen: Sequence[Measure], methods: Sequence[Method], otherwise: str, smooth: int) -> Section:
     made = Section(title)
     if not chosen and otherwise:
         made.left_out.append(otherwise)
     for measure in chosen:
-        _add(made, measure, methods)
+        _add(made, measure, methods, smooth)
     if made.tables:
         made.text.append(
-            f"Rolling means over {WINDOW} logged steps (fewer at the beginning) of all seeds together; the bands are"
-            " one standard deviation."
+            "Means over the seeds; the bands are one standard deviation over the seeds, none for one seed."
         )
     if any(measure.is_of_updates for measure in chosen):
         made.text.append("Angles of updates are drawn without the output block, which the tables hold.")
     return made
 
 
-def _add(made: Section, measure: Measure, methods: Sequence[Method]) -> None:
+def _add(made: Section, measure: Measure, methods: Sequence[Method], smooth: int) -> None:
     found = by_block(methods, measure.probe, measure.kind, measure.quantity)
     lines = {
-        block: {index: curve([(each.steps, each.values) for each in seeds], WINDOW) for index, seeds in each.items()}
+        block: {index: curve([(each.steps, each.values) for each in seeds], smooth) for index, seeds in each.items()}
         for block in in_order(found, methods)
         for each in [found[block]]
     }
     name = measure.file
-    rows = list(_rows(lines, methods))
-    made.tables.append(Table(name, f"{measure.title}: one row for a block, method and step", COLUMNS, rows))
+    rows = list(_rows(measure, list(lines), methods))
+    made.tables.append(Table(name, f"{measure.title}: one row for a block, run and step", COLUMNS, rows))
     table, grids = last_epoch.tables(measure.title, name, {block: found[block] for block in lines}, methods)
     made.tables.append(table)
     made.grids.extend(grids if measure.is_of_updates else [])
@@ -215,19 +228,20 @@ def _add(made: Section, measure: Measure, methods: Sequence[Method]) -> None:
         why = f"{len(drawn)} panels are too many" if drawn else "only the output block was measured"
         made.left_out.append(f"figure of {measure.title}: {why}; see tables/{name}.csv")
         return
-    caption = f"{measure.title}, over the training steps."
+    caption = f"{measure.title}, over the training steps.{smoothing(smooth)}"
     made.figures.append(ReportFigure(name, caption, lambda: draw(measure, drawn, methods)))
 
 
-COLUMNS = ("block", "method", "step", "rolling_mean", "rolling_sd", "n")
+COLUMNS = ("block", "method", "seed", "split_seed", "epoch", "step", "value")
 
 
-def _rows(lines: dict[str, dict[int, Curve]], methods: Sequence[Method]) -> Iterator[list[Cell]]:
-    for block, curves in lines.items():
-        for index, line in curves.items():
-            columns = (line.x.tolist(), line.mean.tolist(), line.sd.tolist(), line.n.tolist())
-            for values in zip(*columns, strict=True):
-                yield [block, methods[index].label, *values]
+def _rows(measure: Measure, blocks: Sequence[str], methods: Sequence[Method]) -> Iterator[list[Cell]]:
+    """What every run logged, block by block."""
+    found = list(by_run(methods, measure.probe, measure.kind, measure.quantity))
+    for block in blocks:
+        for _, method, run, series in (each for each in found if each[0] == block):
+            for values in zip(series.epochs, series.steps, series.values, strict=True):
+                yield [block, method.label, *run.seed, *values]
 
 
 def draw(measure: Measure, lines: dict[str, dict[int, Curve]], methods: Sequence[Method]) -> Figure:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from tpzoo.report.blocks import in_order, split
 from tpzoo.report.document import DASH, Cell, Grid, Section, Table, fixed
 from tpzoo.report.methods import Method
-from tpzoo.report.statistics import Moments, moments
+from tpzoo.report.statistics import Moments, over_seeds
 
 KIND = "gnt_damping_search"
 COLUMNS = ("method", "probe", "block", "damping", "mean_angle", "sd", "n", "best")
@@ -39,7 +39,9 @@ def section(methods: Sequence[Method]) -> Section:
         caption = f"{probe}: the damping, and in brackets the mean angle in degrees."
         made.grids.append(Grid(["method", *blocks], shown, caption))
         rows += [row for method in kept for row in _rows(method, probe, found[method.index], blocks)]
-    made.text.append("Means over all logged steps and seeds; of equal angles the smallest damping counts.")
+    made.text.append(
+        "Each seed's mean over all logged steps, mean over the seeds; of equal angles the smallest damping counts."
+    )
     made.tables.append(Table("damping", "one row for a method, block and damping", COLUMNS, rows))
     return made
 
@@ -50,7 +52,7 @@ def _probe(name: str) -> str:
 
 def search(method: Method, probe: str, left_out: list[str]) -> Angles:
     """The angles of a method by block and damping; a name that holds no damping is noted in ``left_out``."""
-    values: dict[str, dict[float, list[float]]] = {}
+    values: dict[str, dict[float, list[list[float]]]] = {}
     odd = set()
     for run in method.counted:
         for name, series in run.probes.items():
@@ -58,11 +60,13 @@ def search(method: Method, probe: str, left_out: list[str]) -> Angles:
             if own != probe or run.kind(probe) != KIND:
                 continue
             try:
-                values.setdefault(block, {}).setdefault(float(damping), []).extend(series.values)
+                values.setdefault(block, {}).setdefault(float(damping), []).append(series.values)
             except ValueError:
                 odd.add(name)
     left_out += [f"{name} of {method.label}: its last part is no damping" for name in sorted(odd)]
-    return {block: {each: moments(found) for each, found in sorted(by.items())} for block, by in values.items() if by}
+    return {
+        block: {each: over_seeds(found) for each, found in sorted(by.items())} for block, by in values.items() if by
+    }
 
 
 def best(angles: dict[float, Moments]) -> float | None:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from tpzoo.report.document import DASH, Cell, Grid, Table, short
 from tpzoo.report.methods import Method
 from tpzoo.report.metrics import Series
-from tpzoo.report.statistics import Moments, moments
+from tpzoo.report.statistics import Moments, over_seeds
 
-COLUMNS = ("block", "method", "mean", "sd", "n", "seeds")
+COLUMNS = ("block", "method", "mean", "sd", "n")
 MOST_COLUMNS = 12
 """Blocks that fit on a page side by side."""
 
@@ -28,18 +28,23 @@ def tables(
         found: the series of all seeds by block, in order, and by the method's index.
     """
     means: dict[str, dict[int, Moments]] = {
-        block: {i: moments(value for each in seeds for value in of_last_epoch(each)) for i, seeds in by_method.items()}
+        block: {i: over_seeds(of_last_epoch(each) for each in seeds) for i, seeds in by_method.items()}
         for block, by_method in found.items()
     }
     rows: list[list[Cell]] = [
-        [block, methods[i].label, each.mean, each.sd, each.n, len(found[block][i])]
+        [block, methods[i].label, each.mean, each.sd, each.n]
         for block, by_method in means.items()
         for i, each in by_method.items()
     ]
-    table = Table(f"{name}_last_epoch", f"{title} in the last epoch: one row for a block and method", COLUMNS, rows)
+    table = Table(
+        f"{name}_last_epoch",
+        f"{title} in the last epoch, moments over the seeds: one row for a block and method",
+        COLUMNS,
+        rows,
+    )
     if not 0 < len(means) <= MOST_COLUMNS:
         return table, []
-    caption = f"{title}, mean over what was measured in the last epoch:"
+    caption = f"{title}, each seed's mean over what was measured in its last epoch, mean over the seeds:"
     return table, [Grid(["method", *means], list(_lines(means, methods)), caption)]
 
 

@@ -17,7 +17,7 @@ from tpzoo.report.metrics import Series, read_metrics
 from tpzoo.report.plotting import draw_curve, legend, logarithmic, panels
 from tpzoo.report.results import errors, is_regression, values
 from tpzoo.report.runs import Run
-from tpzoo.report.statistics import Curve, curve
+from tpzoo.report.statistics import Curve, curve, smoothing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,32 +35,33 @@ MEASURES = {
 """By title: the metric, and whether it is for regressions; None: for all."""
 
 
-def section(methods: Sequence[Method]) -> Section:
+def section(methods: Sequence[Method], smooth: int = 1) -> Section:
     """One panel for each measure, one line for a method."""
     left_out = []
     found: dict[str, list[tuple[Method, Curve]]] = {}
     for title, (name, regression) in MEASURES.items():
-        lines = [(method, line) for method in methods if (line := _line(method, name, regression)) is not None]
+        lines = [(method, line) for method in methods if (line := _line(method, name, regression, smooth)) is not None]
         if lines:
             found[title] = lines
     if not found:
         left_out.append("learning curves: no run has metrics of an epoch")
     elif not any(title.startswith("validation") for title in found):
         left_out.append("validation curves: no run has validation data")
-    figures = [ReportFigure("learning_curves", "Means over the seeds; the bands are one standard deviation.",
-                        lambda: draw(found))] if found else []  # fmt: skip
-    tables = [Table("learning_curves", "one row for a measure, method and epoch", COLUMNS, list(_rows(found)))]
+    caption = f"{CAPTION}{smoothing(smooth)}"
+    figures = [ReportFigure("learning_curves", caption, lambda: draw(found))] if found else []
+    tables = [Table("learning_curves", "one row for a measure, run and epoch", COLUMNS, list(_rows(methods)))]
     return Section("Learning curves", figures=figures, tables=tables if found else [], left_out=left_out)
 
 
-COLUMNS = ("measure", "method", "epoch", "mean", "sd", "n")
+COLUMNS = ("measure", "method", "seed", "split_seed", "epoch", "value")
+CAPTION = "Means over the seeds; the bands are one standard deviation over the seeds, none for one seed."
 
 
-def _line(method: Method, name: str, regression: bool | None) -> Curve | None:
+def _line(method: Method, name: str, regression: bool | None, smooth: int) -> Curve | None:
     if regression is not None and is_regression(method.counted[0]) != regression:
         return None
     seeds = [(list(each), list(each.values())) for run in method.counted if (each := _values(run, name))]
-    return curve(seeds) if seeds else None
+    return curve(seeds, smooth) if seeds else None
 
 
 def _values(run: Run, name: str) -> dict[int, float]:
@@ -83,11 +84,14 @@ def draw(found: Mapping[str, Sequence[tuple[Method, Curve]]]) -> Figure:
     return figure
 
 
-def _rows(found: Mapping[str, Sequence[tuple[Method, Curve]]]) -> Iterator[list[Cell]]:
-    for title, lines in found.items():
-        for method, line in lines:
-            for i, epoch in enumerate(line.x.tolist()):
-                yield [title, method.label, epoch, float(line.mean[i]), float(line.sd[i]), int(line.n[i])]
+def _rows(methods: Sequence[Method]) -> Iterator[list[Cell]]:
+    """What every run reached, measure by measure."""
+    for title, (name, regression) in MEASURES.items():
+        for method in methods:
+            if regression is None or is_regression(method.counted[0]) == regression:
+                for run in method.counted:
+                    for epoch, value in _values(run, name).items():
+                        yield [title, method.label, *run.seed, epoch, value]
 
 
 def draw_run(run: Path, out: Path) -> Path:

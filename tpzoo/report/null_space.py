@@ -12,20 +12,20 @@ from tpzoo.report.blocks import by_block, in_order, measures_of
 from tpzoo.report.document import Cell, ReportFigure, Section, Table
 from tpzoo.report.methods import Method
 from tpzoo.report.plotting import MOST_COLUMNS, PANEL, colour, hatch, legend, panels, plain
-from tpzoo.report.statistics import Moments, moments
+from tpzoo.report.statistics import Moments, over_seeds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 KIND = "null_space_ratio"
-COLUMNS = ("probe", "block", "method", "mean", "sd", "n", "seeds")
+COLUMNS = ("probe", "block", "method", "mean", "sd", "n")
 
 Bars = Mapping[str, Mapping[int, Moments]]
 
 
 def section(methods: Sequence[Method]) -> Section:
-    """One group of bars for a block, one bar for a method: mean and standard deviation over logged steps and seeds."""
+    """One group of bars for a block, one bar for a method: each seed's mean over its steps, moments over the seeds."""
     made = Section("Null-space component of the updates")
     rows: list[list[Cell]] = []
     titles: dict[str, Bars] = {}
@@ -33,7 +33,7 @@ def section(methods: Sequence[Method]) -> Section:
         found = by_block(methods, measure.probe, KIND, measure.quantity)
         ordered = in_order(found, methods)
         bars = {
-            block: {i: moments(value for each in seeds for value in each.values) for i, seeds in found[block].items()}
+            block: {i: over_seeds(each.values for each in seeds) for i, seeds in found[block].items()}
             for block in ordered
         }
         titles[measure.title] = bars
@@ -43,15 +43,18 @@ def section(methods: Sequence[Method]) -> Section:
         made.grids.extend(grids)
         for block, by_method in bars.items():
             for i, bar in by_method.items():
-                count = len(found[block][i])
-                rows.append([measure.title, block, methods[i].label, bar.mean, bar.sd, bar.n, count])
+                rows.append([measure.title, block, methods[i].label, bar.mean, bar.sd, bar.n])
     if not titles:
         made.left_out.append(f"null-space bars: no run has the probe {KIND}")
         return made
     made.tables.insert(0, Table("null_space_ratio", "one row for a block and method", COLUMNS, rows))
-    caption = "Share of each update that lies in the null space of the output's Jacobian: mean and standard deviation"
+    caption = "Share of each update that lies in the null space of the output's Jacobian: each seed's mean over"
     made.figures.append(
-        ReportFigure("null_space_ratio", f"{caption} over all logged steps and seeds.", lambda: draw(titles, methods))
+        ReportFigure(
+            "null_space_ratio",
+            f"{caption} all logged steps, mean and standard deviation over the seeds.",
+            lambda: draw(titles, methods),
+        )
     )
     return made
 

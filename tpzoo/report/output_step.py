@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -19,14 +20,14 @@ from tpzoo.report.document import Cell, Grid, ReportFigure, Section, Table, fixe
 from tpzoo.report.methods import Method
 from tpzoo.report.output_space import Step, draw
 from tpzoo.report.runs import Run, natural
-from tpzoo.report.statistics import moments
+from tpzoo.report.statistics import moments, over_seeds
 
 KIND = "output_step"
 PARTS = tuple(f"{part}_{i}" for part in ("output", "label", "change") for i in (0, 1))
 ALL, FIRST_TWO = "all outputs", "first two outputs"
 MOST_DRAWN = 6
 COLUMNS = ("sample", "method", "seed", "split_seed", "step", *PARTS, "angle", "angle_over", "counted")
-ANGLE_COLUMNS = ("method", "mean_angle", "sd", "n", "seeds", "angle_over")
+ANGLE_COLUMNS = ("method", "mean_angle", "sd", "n", "samples", "angle_over")
 
 Place = tuple[int, str]
 """A training step and a sample of its batch."""
@@ -40,9 +41,9 @@ def section(methods: Sequence[Method]) -> Section:
         made.left_out.append(f"output-space figure: no run has the probe {KIND}")
         return made
     angles = list(_angles(methods, steps))
-    shown = [[label, fixed(mean), fixed(sd), str(n), str(runs), over] for label, mean, sd, n, runs, over in angles]
-    caption = "Angle between the change of the output and the way to its label, over all logged steps and seeds"
-    heads = ("method", "mean angle (°)", "standard deviation (°)", "n", "seeds", "over")
+    shown = [[label, fixed(mean), fixed(sd), str(n), str(count), over] for label, mean, sd, n, count, over in angles]
+    caption = "Angle between the change of the output and the way to its label: each seed's mean, moments over seeds"
+    heads = ("method", "mean angle (°)", "standard deviation (°)", "seeds", "samples", "over")
     made.grids.append(Grid(heads, shown, f"{caption}."))
     rows = [row for _, row in sorted(((_order(step.place), i), _row(step)) for i, step in enumerate(steps))]
     made.tables.append(Table("output_step", "one row for a sample of a logged step and a run", COLUMNS, rows))
@@ -83,13 +84,19 @@ def _row(step: Step) -> list[Cell]:
 def _angles(
     methods: Sequence[Method], steps: Sequence[Step]
 ) -> Iterator[tuple[str, float | None, float | None, int, int, str]]:
-    """Mean, deviation and count of each method's angles; angles over all outputs and over two are kept apart."""
+    """Of each seed's mean angle: mean, deviation and count, and how many samples are behind it.
+
+    Angles over all outputs and over two are kept apart.
+    """
     for method in methods:
         own = [step for step in steps if step.method is method and step.counts]
         for over in dict.fromkeys(map(_over, own)):
             chosen = [step for step in own if _over(step) == over]
-            found = moments(step.angle for step in chosen)
-            yield method.label, found.mean, found.sd, found.n, len({step.run.folder for step in chosen}), over
+            by_seed: dict[Path, list[float]] = {}
+            for step in chosen:
+                by_seed.setdefault(step.run.folder, []).append(step.angle)
+            found, samples = over_seeds(by_seed.values()), moments(step.angle for step in chosen)
+            yield method.label, found.mean, found.sd, found.n, samples.n, over
 
 
 def _add_figure(made: Section, steps: Sequence[Step]) -> None:

@@ -40,13 +40,14 @@ class Written:
 
 
 def write_report(
-    places: Sequence[Path], out: Path, title: str | None = None, formats: Sequence[str] = FORMATS
+    places: Sequence[Path], out: Path, title: str | None = None, formats: Sequence[str] = FORMATS, smooth: int = 1
 ) -> Written:
     """Report on the runs in ``places``: run folders, or folders that contain some.
 
     Args:
         out: the folder that is written; what is in it already stays, files of an earlier report are replaced.
         title: default: what is reported.
+        smooth: lines of figures are rolling means over so many points of each seed; tables hold what was measured.
         formats: of the figures' files; the page shows SVG if it is among them.
 
     Raises:
@@ -58,7 +59,7 @@ def write_report(
     methods, repeated = make_methods(found.runs)
     count = sum(len(method.runs) for method in methods)
     said = f"{_count(len(methods), 'method')}, {_count(count, 'run')}"
-    sections = _named(make_sections(methods))
+    sections = _named(make_sections(methods, smooth))
     warnings = [*found.warnings, *repeated]
     report = Report(title or f"tpzoo: {said}", _introduction(said, methods), sections, warnings)
     images = _draw(sections, out, formats)
@@ -71,12 +72,12 @@ def write_report(
     return Written(out, len(methods), count, len(images), len(tables), warnings)
 
 
-def make_sections(methods: Sequence[Method]) -> list[Section]:
+def make_sections(methods: Sequence[Method], smooth: int = 1) -> list[Section]:
     """Every part of the report, empty ones included, which say why they are."""
     return [
         results.section(methods),
-        learning.section(methods),
-        *blocks.sections(methods),
+        learning.section(methods, smooth),
+        *blocks.sections(methods, smooth),
         null_space.section(methods),
         output_step.section(methods),
         damping.section(methods),

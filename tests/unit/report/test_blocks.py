@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,27 +33,41 @@ def at(value: float, names: Sequence[str], probe: str = "bp_angle") -> dict[str,
     return {f"{probe}/{name}": {1: value} for name in names}
 
 
-def test_lines_are_rolling_means_over_steps_and_seeds(tmp_path: Path) -> None:
+def drawn(section: Section) -> tuple[list[float], list[float], int]:
+    """x and y of the first line, and how many points its band has."""
+    (axes,) = section.figures[0].draw().axes
+    line, band = axes.lines[0], axes.collections[0]
+    corners = sum(len(path.vertices) for path in band.get_paths())
+    return np.asarray(line.get_xdata()).tolist(), np.asarray(line.get_ydata()).tolist(), corners
+
+
+def test_lines_are_means_over_seeds_and_bands_their_deviations(tmp_path: Path) -> None:
     for seed, shift in enumerate((0.0, 2.0)):
         values = {step: step + shift for step in range(1, 41)}
         write_run(tmp_path / str(seed), seed=seed, probes={"bp_angle/fc1": values}, blocks=["fc1", "fc2"])
     section = part(tmp_path, "Alignment")
-    (axes,) = section.figures[0].draw().axes
-    line = axes.lines[0]
-    x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
-    assert x.tolist() == list(range(1, 41))
-    # the mean of steps 1..n is (n + 1) / 2, plus half the shift; from step 30 on the window is 30 wide
-    assert y[0] == 2.0
-    assert y[9] == 6.5
-    assert y[29] == 16.5
-    assert y[39] == 26.5
+    x, y, corners = drawn(section)
+    assert x == list(range(1, 41))
+    assert y == [step + 1.0 for step in range(1, 41)]
+    assert corners > 80
     table = section.tables[0]
-    last = dict(zip(table.columns, table.rows[-1], strict=True))
-    # 60 values: twice 11..40 around their means (variance sum 2 * 30 * (30^2 - 1) / 12), each mean 1 from the middle
-    spread = math.sqrt((2 * 30 * 899 / 12 + 60) / 59)
-    assert (last["block"], last["method"], last["step"], last["n"]) == ("fc1", "demo", 40, 60)
-    assert last["rolling_mean"] == 26.5
-    assert last["rolling_sd"] == pytest.approx(spread)
+    assert [dict(zip(table.columns, row, strict=True)) for row in table.rows[:2]] == [
+        {"block": "fc1", "method": "demo", "seed": 0, "split_seed": 0, "epoch": 1, "step": step, "value": step}
+        for step in (1.0, 2.0)
+    ]
+    assert [row[-1] for row in table.rows] == [*range(1, 41), *range(3, 43)]  # as they were logged
+
+
+def test_one_seed_has_no_band_and_every_value_is_drawn(tmp_path: Path) -> None:
+    values = {1: 63.6, 80: 20.0, 160: 80.0}
+    write_run(tmp_path / "run", probes={"bp_angle/fc1": values}, blocks=["fc1", "fc2"])
+    section = part(tmp_path, "Alignment")
+    assert drawn(section) == ([1, 80, 160], [63.6, 20.0, 80.0], 0)
+    assert "Smoothed" not in section.figures[0].caption
+    (section,) = [each for each in blocks.sections(methods_in(tmp_path), smooth=2) if each.title.startswith("Align")]
+    assert drawn(section)[1] == [63.6, pytest.approx(41.8), 50.0]
+    assert "rolling means over the last 2 points of each seed" in section.figures[0].caption
+    assert [row[-1] for row in section.tables[0].rows] == [63.6, 20.0, 80.0]
 
 
 def test_the_output_block_is_in_the_table_only(tmp_path: Path) -> None:
@@ -99,9 +112,9 @@ def test_a_name_may_be_a_block_of_one_network_and_none_of_another(tmp_path: Path
 def test_runs_that_are_not_done_are_in_no_line(tmp_path: Path) -> None:
     for seed, (status, value) in enumerate([("failed", 90.0), ("done", 10.0), ("done", 20.0)]):
         write_run(tmp_path / str(seed), seed=seed, status=status, probes=at(value, ["fc1"]), blocks=["fc1", "fc2"])
-    (row,) = part(tmp_path, "Alignment").tables[0].rows
-    assert row[:4] == ["fc1", "demo", 1, 15.0]
-    assert row[-1] == 2
+    section = part(tmp_path, "Alignment")
+    assert [row[2:] for row in section.tables[0].rows] == [[1, 1, 1, 1, 10.0], [2, 2, 1, 1, 20.0]]
+    assert drawn(section)[1] == [15.0]
 
 
 @pytest.mark.parametrize("listed", [["fc1", "fc2", "fc3"], None])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tpzoo.report.last_epoch import MOST_COLUMNS, of_last_epoch, tables
 from tpzoo.report.methods import Method
 from tpzoo.report.metrics import Series
@@ -17,12 +19,13 @@ def test_only_the_last_epoch_that_was_measured_counts() -> None:
     assert of_last_epoch(series(1, 2, 3, 4, epochs=[1, 1, 3, 3])) == [3, 4]
 
 
-def test_means_are_over_steps_and_seeds_and_a_dash_stands_for_no_figure() -> None:
+def test_means_are_over_seeds_of_means_over_steps_and_a_dash_stands_for_no_figure() -> None:
     seeds = [series(90, 10, 30, epochs=[1, 2, 2]), series(90, 50, epochs=[1, 2])]
     found = {"fc1": {0: seeds, 1: [series(5, epochs=[1])]}, "fc2": {1: [series(float("nan"), 7, epochs=[2, 2])]}}
     table, (grid,) = tables("angle", "angle", found, METHODS)
-    assert table.rows == [["fc1", "a", 30.0, 20.0, 3, 2], ["fc1", "b", 5.0, None, 1, 1], ["fc2", "b", 7.0, None, 1, 1]]
-    assert [grid.columns, *grid.rows] == [["method", "fc1", "fc2"], ["a", "30", "\N{EN DASH}"], ["b", "5", "7"]]
+    spread = pytest.approx(15 * 2**0.5)  # of 20 and 50
+    assert table.rows == [["fc1", "a", 35.0, spread, 2], ["fc1", "b", 5.0, None, 1], ["fc2", "b", 7.0, None, 1]]
+    assert [grid.columns, *grid.rows] == [["method", "fc1", "fc2"], ["a", "35", "\N{EN DASH}"], ["b", "5", "7"]]
 
 
 def test_many_blocks_are_in_the_file_only() -> None:

@@ -18,8 +18,8 @@ def methods_in(folder: Path) -> list[Method]:
     return make_methods(find_runs([folder]).runs)[0]
 
 
-def test_bars_are_means_over_steps_and_seeds(tmp_path: Path) -> None:
-    # fc1 of a: 0, 0.5 | 1 -> mean 0.5, sd 0.5; the second method has no fc2
+def test_bars_are_means_over_seeds_of_means_over_steps(tmp_path: Path) -> None:
+    # fc1 of a: (0, 0.5) -> 0.25 and 1 -> mean 0.625; the second method has no fc2
     probes = [{1: 0.0, 2: 0.5}, {1: 1.0, 2: math.nan}]
     for seed, values in enumerate(probes):
         both = {"null_space_ratio/fc1": values, "null_space_ratio/fc2": {1: 0.25}}
@@ -28,13 +28,13 @@ def test_bars_are_means_over_steps_and_seeds(tmp_path: Path) -> None:
     section = null_space.section(methods_in(tmp_path))
     assert section.left_out == []
     assert section.tables[0].rows == [
-        ["null_space_ratio", "fc1", "a", 0.5, 0.5, 3, 2],
-        ["null_space_ratio", "fc1", "b", 0.75, None, 1, 1],
-        ["null_space_ratio", "fc2", "a", 0.25, 0.0, 2, 2],
+        ["null_space_ratio", "fc1", "a", 0.625, pytest.approx(0.75 / math.sqrt(2)), 2],
+        ["null_space_ratio", "fc1", "b", 0.75, None, 1],
+        ["null_space_ratio", "fc2", "a", 0.25, 0.0, 2],
     ]
     (axes,) = section.figures[0].draw().axes
     bars = [container for container in axes.containers if isinstance(container, BarContainer)]
-    assert [[bar.get_height() for bar in each] for each in bars] == [[0.5, 0.25], [0.75]]
+    assert [[bar.get_height() for bar in each] for each in bars] == [[0.625, 0.25], [0.75]]
     assert [bars[0].get_label(), bars[1].get_label()] == ["a", "b"]
     left, right = bars[0][0], bars[1][0]
     assert left.get_x() + left.get_width() <= right.get_x()  # side by side
@@ -47,7 +47,7 @@ def test_runs_that_are_not_done_are_in_no_bar(tmp_path: Path) -> None:
         probes = {"null_space_ratio/fc1": {1: value}}
         write_run(tmp_path / str(seed), seed=seed, status=status, probes=probes)
     rows = null_space.section(methods_in(tmp_path)).tables[0].rows
-    assert rows == [["null_space_ratio", "fc1", "demo", 0.5, pytest.approx(math.sqrt(0.125)), 2, 2]]
+    assert rows == [["null_space_ratio", "fc1", "demo", 0.5, pytest.approx(math.sqrt(0.125)), 2]]
 
 
 def test_without_the_probe_it_is_said(tmp_path: Path) -> None:

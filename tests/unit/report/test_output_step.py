@@ -50,7 +50,7 @@ def rows(section: Section, table: int) -> list[dict[str, Any]]:
 
 def angles_of(section: Section) -> dict[tuple[str, str], tuple[Any, ...]]:
     return {
-        (row["method"], row["angle_over"]): (row["mean_angle"], row["sd"], row["n"], row["seeds"])
+        (row["method"], row["angle_over"]): (row["mean_angle"], row["sd"], row["n"], row["samples"])
         for row in rows(section, 1)
     }
 
@@ -107,10 +107,10 @@ def test_every_logged_step_is_in_the_table_and_in_the_mean_angle(tmp_path: Path)
     assert [row["angle"] for row in made] == pytest.approx([45, 0, 45, 90, 180, 90])
     assert [row["output_0"] for row in made] == [0, 0, 1, 1, 2, 2]
     bp, gn = (angles_of(section)[name, "first two outputs"] for name in ("bp", "gn"))
-    assert bp == (pytest.approx(90), pytest.approx(math.sqrt((45**2 + 45**2 + 90**2) / 2)), 3, 1)
-    assert gn == (pytest.approx(60), pytest.approx(math.sqrt((60**2 + 30**2 + 30**2) / 2)), 3, 1)
+    assert bp == (pytest.approx(90), None, 1, 3)
+    assert gn == (pytest.approx(60), None, 1, 3)
     (grid,) = section.grids
-    assert grid.rows[0] == ["bp", "90.00", "77.94", "3", "1", "first two outputs"]
+    assert grid.rows[0] == ["bp", "90.00", "\N{EN DASH}", "1", "3", "first two outputs"]
     assert len(section.figures[0].draw().axes) == 3
 
 
@@ -120,7 +120,7 @@ def test_a_logged_angle_is_over_all_outputs_and_is_kept_apart(tmp_path: Path) ->
     write_run(tmp_path / "1", seed=1, probes=logged(*(sample(0, *way, (0, 1), at=at, angle=40.0) for at in (1, 2))))
     section = output_step.section(methods_in(tmp_path))
     assert angles_of(section) == {
-        ("demo", "first two outputs"): (pytest.approx(90), None, 1, 1), ("demo", "all outputs"): (40, 0, 2, 1),
+        ("demo", "first two outputs"): (pytest.approx(90), None, 1, 1), ("demo", "all outputs"): (40, None, 1, 2),
     }  # fmt: skip
 
 
