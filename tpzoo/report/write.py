@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tpzoo.errors import DataError
-from tpzoo.files import write_atomic
 from tpzoo.report import blocks, damping, learning, null_space, output_step, results
 from tpzoo.report.document import Report, ReportFigure, Section, Table
 from tpzoo.report.markdown import markdown
 from tpzoo.report.methods import Method, make_methods
+from tpzoo.report.output import write_files
 from tpzoo.report.page import page
 from tpzoo.report.plotting import style
 from tpzoo.report.runs import find_runs
@@ -45,13 +45,14 @@ def write_report(
     """Report on the runs in ``places``: run folders, or folders that contain some.
 
     Args:
-        out: the folder that is written; what is in it already stays, files of an earlier report are replaced.
+        out: the folder that is written; what is in it already stays, but the files of an earlier report.
         title: default: what is reported.
         smooth: lines of figures are rolling means over so many points of each seed; tables hold what was measured.
         formats: of the figures' files; the page shows SVG if it is among them.
 
     Raises:
-        DataError: there is no run to report on, or ``out`` cannot be a folder.
+        DataError: there is no run to report on, ``out`` cannot be a folder, or a file that is not a
+            report's is in the way.
     """
     if any(each.exists() and not each.is_dir() for each in (out, *out.parents)):
         raise DataError(f"{out} cannot be made: a file stands where the folder should be")
@@ -62,13 +63,16 @@ def write_report(
     sections = _named(make_sections(methods, smooth))
     warnings = [*found.warnings, *repeated]
     report = Report(title or f"tpzoo: {said}", _introduction(said, methods), sections, warnings)
-    images = _draw(sections, out, formats)
+    images = _draw(sections, formats)
     tables = [table for section in sections for table in section.tables]
-    for table in tables:
-        _write(out / "tables" / f"{table.name}.csv", as_csv(table))
     shown = "svg" if "svg" in formats else formats[0]
-    _write(out / "report.md", markdown(report, formats[0]))
-    _write(out / "report.html", page(report, {name: each[shown] for name, each in images.items()}, shown))
+    content: dict[str, str | bytes] = {
+        **{f"figures/{name}.{ending}": drawn for name, each in images.items() for ending, drawn in each.items()},
+        **{f"tables/{table.name}.csv": as_csv(table) for table in tables},
+        "report.md": markdown(report, formats[0]),
+        "report.html": page(report, {name: each[shown] for name, each in images.items()}, shown),
+    }
+    write_files(out, content)
     return Written(out, len(methods), count, len(images), len(tables), warnings)
 
 
@@ -138,13 +142,11 @@ def _safe(name: str, taken: set[str]) -> str:
     return safe
 
 
-def _draw(sections: Iterable[Section], out: Path, formats: Sequence[str]) -> dict[str, dict[str, bytes]]:
+def _draw(sections: Iterable[Section], formats: Sequence[str]) -> dict[str, dict[str, bytes]]:
     images = {}
     with style():
         for figure in (each for section in sections for each in section.figures):
             images[figure.name] = _draw_one(figure, formats)
-            for ending, content in images[figure.name].items():
-                _write(out / "figures" / f"{figure.name}.{ending}", content)
     return images
 
 
@@ -155,13 +157,3 @@ def _draw_one(figure: ReportFigure, formats: Sequence[str]) -> dict[str, bytes]:
         drawing.savefig(file, format=ending, dpi=DPI, metadata={"Date": None} if ending == "svg" else None)
         drawn[ending] = file.getvalue()
     return drawn
-
-
-def _write(path: Path, content: str | bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, content)
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be written: {error.strerror or error}", "choose another folder by --out"
-        ) from error
