@@ -59,12 +59,20 @@ def rmsprop(settings: Any, groups: Groups) -> Optimizer:
     )
 
 
+SECOND_DERIVATIVES = "it needs second derivatives, and a block gets its gradient alone"
+DRAWS = "it draws from torch's global generator, which no checkpoint holds: a resumed run would end in other bits"
+REFUSED = {"adahessian": SECOND_DERIVATIVES, **dict.fromkeys(("kron", "kronw", "kronc"), DRAWS)}
+"""Optimisers of timm that cannot be used here, and why. A test resumes a run with each of the others."""
+
+
 def timm(settings: Any, groups: Groups) -> Optimizer:
-    """Any optimiser of timm, by its name there.
+    """An optimiser of timm, by its name there.
 
     Raises:
-        SettingError: timm knows no such optimiser, or it does not take these options.
+        SettingError: timm knows no such optimiser, it does not take these options, or it is one of ``REFUSED``.
     """
+    if reason := REFUSED.get(settings.opt.lower()):
+        raise SettingError(f"the optimiser '{settings.opt}' of timm is not taken: {reason}", "choose another one")
     from timm.optim import create_optimizer_v2, list_optimizers  # slow to import, rarely needed
 
     try:

@@ -70,6 +70,14 @@ class StepSettings(ScheduleSettings):
 
 
 @dataclass(frozen=True)
+class MultistepSettings(ScheduleSettings):
+    """Settings of the multistep schedule."""
+
+    milestones: tuple[int, ...] = setting((30, 60), minimum=1, help="epochs after which the rate is multiplied")
+    factor: float = setting(0.1, above=0, help="the rate is lr factor^(how many milestones are completed)")
+
+
+@dataclass(frozen=True)
 class TimmScheduleSettings(ScheduleSettings):
     """Settings of any schedule of timm."""
 
@@ -85,7 +93,7 @@ def tpzoo_optimizers() -> Iterator[Optimizer]:
         ("adamw", "Adam with decoupled weight decay", AdamSettings),
         ("sgd", "stochastic gradient descent, with or without momentum", SGDSettings),
         ("rmsprop", "RMSprop", RMSpropSettings),
-        ("timm", "any optimiser of timm, by its name there", TimmOptimizerSettings),
+        ("timm", "an optimiser of timm that resumes to the same bits, by its name there", TimmOptimizerSettings),
     ):
         yield Optimizer(name=name, summary=summary, config=config, build=f"tpzoo.runner.optimizers:{name}")
 
@@ -97,6 +105,7 @@ def tpzoo_schedules() -> Iterator[Schedule]:
         ("constant", "the same rate in every epoch", None),
         ("cosine", "half a cosine from the full rate to the lowest", CosineSettings),
         ("step", "the rate is multiplied by a factor every so many epochs", StepSettings),
-        ("timm", "any schedule of timm, by its name there", TimmScheduleSettings),
+        ("multistep", "the rate is multiplied by a factor after each of some epochs", MultistepSettings),
+        ("timm", "any schedule of timm that counts epochs, by its name there", TimmScheduleSettings),
     ):
         yield Schedule(name=name, summary=summary, config=config, build=f"tpzoo.runner.schedules:{name}")

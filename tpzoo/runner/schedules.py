@@ -8,7 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR, StepLR
+from torch.optim.lr_scheduler import (
+    ConstantLR,
+    CosineAnnealingLR,
+    LinearLR,
+    LRScheduler,
+    MultiStepLR,
+    SequentialLR,
+    StepLR,
+)
 
 from tpzoo.errors import SettingError
 
@@ -33,12 +41,40 @@ def step(settings: Any, optimizer: Optimizer, epochs: int) -> LRScheduler:
     return _warmed(settings, optimizer, StepLR(optimizer, step_size=settings.every, gamma=settings.factor))
 
 
+def multistep(settings: Any, optimizer: Optimizer, epochs: int) -> LRScheduler:
+    """The rate times ``factor`` after each of the epochs in ``milestones``, counted from the end of the warm-up.
+
+    As torch's ``MultiStepLR``: with a milestone of 30 epochs 1 to 30 have the full rate, and epoch 31 the lower one.
+    """
+    milestones = sorted(settings.milestones)
+    return _warmed(settings, optimizer, MultiStepLR(optimizer, milestones=milestones, gamma=settings.factor))
+
+
+REFUSED = {
+    "plateau": "it needs a metric, and is never told one",
+    "multistep": "it lowers the rate one epoch early: use the schedule multistep, which has torch's meaning",
+}
+"""Schedules of timm that would act otherwise than they read, and why."""
+
+REFUSED_OPTIONS = {
+    "step_on_epochs": (True, "schedules are stepped after every epoch: steps within one would never move the rate"),
+    "updates_per_epoch": (0, "schedules are stepped after every epoch: steps within one would never move the rate"),
+}
+"""The same for options: the one value that is taken, and why."""
+
+
 def timm(settings: Any, optimizer: Optimizer, epochs: int) -> TimmSchedule:
-    """Any schedule of timm, by its name there.
+    """A schedule of timm, by its name there.
 
     Raises:
-        SettingError: timm knows no such schedule, or it does not take these options.
+        SettingError: timm knows no such schedule, it does not take these options, or it would never move the rate or
+            move it at another time than it says.
     """
+    if reason := REFUSED.get(settings.sched):
+        raise SettingError(f"the schedule '{settings.sched}' of timm is not taken", reason)
+    for name, (taken, reason) in REFUSED_OPTIONS.items():
+        if settings.options.get(name, taken) != taken:
+            raise SettingError(f"the option {name}={settings.options[name]} of timm's schedules is not taken", reason)
     from timm.scheduler import create_scheduler_v2  # slow to import, rarely needed
 
     options = dict(settings.options)

@@ -54,6 +54,55 @@ def test_step() -> None:
     check(curve("step", 7, every=3, factor=0.5), [[r * 0.5 ** (e // 3) for r in RATES] for e in range(7)])
 
 
+@pytest.mark.parametrize("milestones", [(3, 5), (5, 3), (1,), (9,)])
+def test_multistep_is_torch_s(milestones: tuple[int, ...]) -> None:
+    expected = [[r * 0.5 ** sum(e >= each for each in milestones) for r in RATES] for e in range(7)]
+    check(curve("multistep", 7, milestones=milestones, factor=0.5), expected)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=RATES[0])
+    theirs = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(sorted(milestones)), 0.5)
+    for row in expected:
+        assert theirs.get_last_lr() == [pytest.approx(row[0])]
+        optimizer.step()
+        theirs.step()
+
+
+@pytest.mark.parametrize(
+    ("sched", "options", "said"),
+    [
+        ("plateau", {}, "needs a metric"),
+        ("multistep", {}, "one epoch early"),
+        ("cosine", {"step_on_epochs": False, "updates_per_epoch": 3}, "never move the rate"),
+    ],
+)
+def test_a_schedule_that_acts_otherwise_than_it_reads_is_refused(
+    sched: str, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(SettingError, match="not taken") as caught:
+        make("timm", 5, sched=sched, options=options)
+    assert said in caught.value.hint
+
+
+@pytest.mark.parametrize("sched", ["cosine", "tanh", "step", "poly"])
+@pytest.mark.parametrize("options", [{}, {"noise": [0.1, 0.9]}, {"warmup_epochs": 2}])
+def test_a_schedule_of_timm_goes_on_to_the_same_rates(sched: str, options: dict[str, Any]) -> None:
+    whole, _ = make("timm", 9, sched=sched, options=options), None
+    rates = []
+    for _ in range(9):
+        rates.append([group["lr"] for group in whole[1].param_groups])
+        whole[1].step()
+        whole[0].step()
+    first, again = make("timm", 9, sched=sched, options=options), make("timm", 9, sched=sched, options=options)
+    for _ in range(4):
+        first[1].step()
+        first[0].step()
+    again[1].load_state_dict(first[1].state_dict())
+    again[0].load_state_dict(first[0].state_dict())
+    for expected in rates[4:]:
+        assert [group["lr"] for group in again[1].param_groups] == expected
+        again[1].step()
+        again[0].step()
+
+
 def warmed(after: Any, length: int = 4, start: float = 0.2, epochs: int = 10) -> list[list[float]]:
     rise = [[r * (start + (1 - start) * e / length) for r in RATES] for e in range(length)]
     return rise + [[after(r, e) for r in RATES] for e in range(epochs - length)]
