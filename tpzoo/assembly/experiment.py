@@ -57,6 +57,7 @@ class Experiment:
     cuda_graphs: bool = setting(False, help="on a GPU, capture the training step as a CUDA graph (experimental)")
     epochs: int = setting(10, minimum=0, help="passes over the training data")
     batch_size: int = setting(128, minimum=1, help="examples in a training step")
+    drop_last: bool = setting(False, help="leave out the last training batch of every epoch if it is shorter")
     evaluation_batch_size: int = setting(1000, minimum=1, help="examples evaluated at once")
     data: Component = component("dataset", "digits", help="what is learnt from")
     architecture: Component = component("architecture", "mlp", help="what maps the input to the output")

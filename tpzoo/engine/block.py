@@ -41,7 +41,8 @@ class Block(nn.Module, abc.ABC):
         """Whether one sample's output is independent of the others in the batch."""
         if self._norms is None:
             self._norms = tuple(module for module in self.modules() if isinstance(module, _BatchNorm))
-        return not any(norm.training for norm in self._norms)
+        # without running statistics a norm takes those of its batch at all times
+        return not any(norm.training or norm.running_mean is None for norm in self._norms)
 
     def state_buffers(self) -> dict[str, Tensor]:
         """The buffers by name. A block must be whole when it first runs: whether it has any is found then."""

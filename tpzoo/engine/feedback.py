@@ -239,8 +239,16 @@ class Feedback(nn.Module):
         return [edge.name for edge in upwards]
 
     def edge(self, name: str) -> Edge:
-        """The edge of that name."""
-        return next(edge for edge in self.edges if edge.name == name)
+        """The edge of that name.
+
+        Raises:
+            SettingError: there is none.
+        """
+        found = next((edge for edge in self.edges if edge.name == name), None)
+        if found is None:
+            known = ", ".join(edge.name for edge in self.edges) or "none"
+            raise SettingError(f"there is no feedback edge '{name}'", f"there are: {known}")
+        return found
 
     def at(self, edge: Edge, trace: Trace, label: Tensor | None = None, memory: dict[Any, Any] | None = None) -> At:
         """Where ``edge``'s map is evaluated on the clean pass; edges with one ``memory`` share what they remember."""

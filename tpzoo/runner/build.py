@@ -16,6 +16,7 @@ from tpzoo.engine.data import Data
 from tpzoo.engine.data_check import check_data
 from tpzoo.engine.probe import Probe
 from tpzoo.engine.step import Engine
+from tpzoo.errors import SettingError
 from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.runner.data_identity import identity
 from tpzoo.runner.device import choose_device, choose_precision
@@ -51,6 +52,7 @@ def build(experiment: Experiment, catalogue: Catalogue) -> Built:
     data: Data = make(choose("dataset", experiment.data, catalogue))
     notices = check_data(data)
     made = assemble(experiment, catalogue, data.spec, device=device, dtype=dtype)
+    _check_last_batch(experiment, data, made.engine, dtype)
     names = Names.of(made.engine.network, made.engine.feedback)
     with seeded(experiment.seed, "init/probes"):
         chosen = {name: choose("probe", probe, catalogue) for name, probe in experiment.probes.items()}
@@ -58,3 +60,24 @@ def build(experiment: Experiment, catalogue: Catalogue) -> Built:
     return Built(
         data.to(device), made.engine, made.forward, made.feedback, probes, device, dtype, identity(data), notices
     )
+
+
+def _check_last_batch(experiment: Experiment, data: Data, engine: Engine, dtype: torch.dtype) -> None:
+    """See that there is a batch, and that the blocks can be trained on one of a single example if there is one.
+
+    Raises:
+        SettingError: ``drop_last`` leaves out the only batch, or a batch norm would get a single value.
+    """
+    whole, rest = divmod(len(data.train), experiment.batch_size)
+    if not whole and experiment.drop_last:
+        what = f"drop_last leaves out the only batch: {len(data.train)} examples, batches of {experiment.batch_size}"
+        raise SettingError(what, "set drop_last=false, or a smaller batch_size")
+    last = experiment.batch_size if experiment.drop_last or not rest else rest
+    if last > 1 or all(block.row_independent for block in engine.network.blocks.children()):
+        return
+    x = data.prepare(data.train.x[:1], dtype).to(next(engine.network.parameters()).device)
+    try:
+        engine.network.trace(x, update_buffers=False, graph=False)
+    except ValueError as error:
+        what = f"the last batch of an epoch has one example, and a batch norm cannot be trained on it: {error}"
+        raise SettingError(what, "set drop_last=true, or another batch_size") from error

@@ -49,8 +49,8 @@ class Training:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Minibatches in one pass; a short last one counts."""
-        return math.ceil(len(self.built.data.train) / self.experiment.batch_size)
+        """Minibatches in one pass; a short last one counts, unless it is left out (``drop_last``)."""
+        return batches_in(self.experiment, len(self.built.data.train))
 
     def stop(self) -> None:
         """End after the step that is under way."""
@@ -106,8 +106,8 @@ class Training:
         train, size = self.built.data.train, self.experiment.batch_size
         stream = Streams(self.experiment.seed, self.built.device).generator(phase.stream)
         order = torch.randperm(len(train), generator=stream, device=self.built.device)
-        for i in range(self.progress.cursor.batch * size, len(train), size):
-            rows = order[i : i + size]
+        for batch in range(self.progress.cursor.batch, self.steps_per_epoch):
+            rows = order[batch * size : (batch + 1) * size]
             draw = self.built.engine.streams.draw("augmentation")
             yield self.built.data.prepare(train.x[rows], self.built.dtype, draw), train.y[rows]
 
@@ -201,6 +201,12 @@ class Training:
         self.built.engine.streams.load_state_dict(state["streams"])
         self.built.forward.load_state_dict(state["forward"])
         self.built.feedback.load_state_dict(state["feedback"])
+
+
+def batches_in(experiment: Experiment, examples: int) -> int:
+    """How many minibatches one pass over so many examples has."""
+    whole, rest = divmod(examples, experiment.batch_size)
+    return whole + (rest > 0 and not experiment.drop_last)
 
 
 def _never() -> bool:
