@@ -7,6 +7,7 @@ import re
 from tests.support.command import assert_message, tpzoo
 from tpzoo import Paper
 from tpzoo.plugin.bibtex import bibliography
+from tpzoo.plugin.discovery import load_catalogue
 
 
 def keys(text: str) -> list[str]:
@@ -23,6 +24,38 @@ def test_one_entry() -> None:
     text = tpzoo("cite", "learner", "drl").stdout
     assert keys(text) == ["meulemans2020theoretical"]
     assert "author = {Alexander Meulemans and Francesco S. Carzaniga and" in text
+
+
+def fields(entry: str) -> dict[str, str]:
+    """The fields of one BibTeX entry; fails if it cannot be parsed."""
+    head, *lines, end = entry.splitlines()
+    assert re.fullmatch(r"@(inproceedings|article|techreport|misc)\{\w+,", head)
+    assert end == "}"
+    found = [re.fullmatch(r"  (\w+) = \{(.*)\},", line) for line in lines]
+    assert all(found)
+    values = {match[1]: match[2] for match in found if match}
+    assert all(value.count("{") == value.count("}") for value in values.values())
+    return values
+
+
+def test_an_entry_needs_no_retyping() -> None:
+    text = tpzoo("cite", "learner", "drl").stdout.strip()
+    assert text.startswith("@inproceedings{")
+    found = fields(text)
+    assert found["booktitle"] == "Advances in Neural Information Processing Systems"
+    assert (found["year"], found["eprint"], found["archiveprefix"]) == ("2020", "2006.14331", "arXiv")
+
+
+def test_every_paper_of_the_zoo_can_be_cited() -> None:
+    papers = [entry.record.paper for entry in load_catalogue().entries() if entry.record.paper]
+    entries = bibliography(papers).split("\n\n")
+    assert len(entries) == len(set(papers)) > 8
+    for entry in entries:
+        found = fields(entry)
+        assert {"title", "author", "year"} <= found.keys()
+        assert found.keys() & {"booktitle", "journal", "institution", "howpublished"}
+        if entry.startswith("@misc"):
+            assert found["howpublished"] == "arXiv"
 
 
 def test_a_config_cites_each_paper_once() -> None:

@@ -16,6 +16,20 @@ TPZOO = f"""@software{{tpzoo,
 }}"""
 """tpzoo itself."""
 
+PLACE = {"inproceedings": "booktitle", "article": "journal", "techreport": "institution", "misc": "howpublished"}
+"""Which field holds the venue, by the kind of entry."""
+
+PROCEEDINGS = {
+    "NeurIPS": "Advances in Neural Information Processing Systems",
+    "ICML": "Proceedings of the International Conference on Machine Learning",
+    "ICLR": "International Conference on Learning Representations",
+    "AAAI": "Proceedings of the AAAI Conference on Artificial Intelligence",
+    "ECML PKDD": "Machine Learning and Knowledge Discovery in Databases (ECML PKDD)",
+}
+"""The titles of proceedings that are known by short names."""
+
+ARXIV = re.compile(r"arxiv\.org/abs/([\w.-]+/?\d+)", re.IGNORECASE)
+
 SMALL = {"a", "an", "the", "on", "of", "how", "in", "for"}
 
 
@@ -33,15 +47,18 @@ def bibliography(papers: Iterable[Paper]) -> str:
 
 def _entry(paper: Paper, key: str) -> str:
     authors = " and ".join(name.strip() for name in paper.authors.split(","))
+    venue, number = PROCEEDINGS.get(paper.venue, paper.venue), ARXIV.search(paper.url)
     fields = {
         "title": f"{{{_escaped(paper.title)}}}",  # a second pair of braces keeps the capitals
         "author": _escaped(authors),
+        PLACE[paper.entry]: _escaped(venue),
         "year": str(paper.year),
-        "howpublished": _escaped(paper.venue),
+        "eprint": number[1] if number else "",
+        "archiveprefix": "arXiv" if number else "",
         "url": paper.url,
     }
     lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
-    return "\n".join([f"@misc{{{key},", *lines, "}"])
+    return "\n".join([f"@{paper.entry}{{{key},", *lines, "}"])
 
 
 def _key(paper: Paper) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from tpzoo.errors import SettingError
 from tpzoo.plugin.headers import summary_of
@@ -26,13 +26,22 @@ def _nothing() -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class Paper:
-    """Where an entry was published."""
+    """Where an entry was published.
+
+    Attributes:
+        authors: separated by commas.
+        venue: the conference or the journal; ``arXiv`` for a preprint.
+        url: where it can be read; of an arXiv page the number is cited too.
+        entry: BibTeX's word for it: ``inproceedings`` (of a conference), ``article`` (in a journal), ``techreport``,
+            or ``misc``.
+    """
 
     title: str
     authors: str
     year: int
     venue: str = ""
     url: str = ""
+    entry: Literal["inproceedings", "article", "techreport", "misc"] = "misc"
 
 
 @dataclass(frozen=True, kw_only=True)

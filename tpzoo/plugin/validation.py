@@ -72,6 +72,8 @@ def _details(record: Record) -> Complaint | None:
             return f"has {field}={getattr(record, field)!r}", f"{field} is a mapping"
     if record.paper is not None and not isinstance(record.paper, Paper):
         return f"has paper={record.paper!r}", "write Paper(title, authors, year)"
+    if record.paper is not None and record.paper.entry not in typing.get_args(typing.get_type_hints(Paper)["entry"]):
+        return f"has a paper with entry={record.paper.entry!r}", "write inproceedings, article, techreport or misc"
     return None
 
 

@@ -15,6 +15,7 @@ LEE_2015 = Paper(
     2015,
     "ECML PKDD",
     "https://arxiv.org/abs/1412.7525",
+    "inproceedings",
 )
 BARTUNOV_2018 = Paper(
     "Assessing the Scalability of Biologically-Motivated Deep Learning Algorithms and Architectures",
@@ -22,6 +23,7 @@ BARTUNOV_2018 = Paper(
     2018,
     "NeurIPS",
     "https://arxiv.org/abs/1807.04587",
+    "inproceedings",
 )
 MEULEMANS_2020 = Paper(
     "A Theoretical Framework for Target Propagation",
@@ -29,6 +31,7 @@ MEULEMANS_2020 = Paper(
     2020,
     "NeurIPS",
     "https://arxiv.org/abs/2006.14331",
+    "inproceedings",
 )
 MEULEMANS_2021 = Paper(
     "Credit Assignment in Neural Networks through Deep Feedback Control",
@@ -37,6 +40,7 @@ MEULEMANS_2021 = Paper(
     2021,
     "NeurIPS",
     "https://arxiv.org/abs/2106.07887",
+    "inproceedings",
 )
 SHIBUYA_2023 = Paper(
     "Fixed-Weight Difference Target Propagation",
@@ -44,6 +48,7 @@ SHIBUYA_2023 = Paper(
     2023,
     "AAAI",
     "https://arxiv.org/abs/2212.10352",
+    "inproceedings",
 )
 ERNOULT_2022 = Paper(
     "Towards Scaling Difference Target Propagation by Learning Backprop Targets",
@@ -52,4 +57,5 @@ ERNOULT_2022 = Paper(
     2022,
     "ICML",
     "https://arxiv.org/abs/2201.13415",
+    "inproceedings",
 )

@@ -127,7 +127,7 @@ def test_plugins_can_be_added_to_a_catalogue(tmp_path: Path) -> None:
 def test_built_ins_enter_through_the_same_hooks() -> None:
     catalogue = load_catalogue(builtins=("tpzoo.runner.plugin",))
     assert catalogue.names("optimizer") == ["adam", "adamw", "rmsprop", "sgd", "timm"]
-    assert catalogue.names("schedule") == ["constant", "cosine", "step", "timm"]
+    assert catalogue.names("schedule") == ["constant", "cosine", "multistep", "step", "timm"]
     found = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for path in [*(ROOT / "tpzoo/zoo").rglob("plugin.py"), ROOT / "tpzoo/runner/plugin.py"]

@@ -106,6 +106,7 @@ MNIST = Paper(
     1998,
     "Proceedings of the IEEE",
     "https://doi.org/10.1109/5.726791",
+    "article",
 )
 FASHION_MNIST = Paper(
     "Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms",
@@ -120,6 +121,7 @@ CIFAR = Paper(
     2009,
     "University of Toronto",
     "https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf",
+    "techreport",
 )
 IMAGENET32 = Paper(
     "A downsampled variant of ImageNet as an alternative to the CIFAR datasets",
