@@ -72,6 +72,28 @@ def test_the_culprit_is_named_and_the_checkpoints_are_good(
     assert run(loaded, tmp_path / "run", resume=True).status == "done"
 
 
+@pytest.mark.parametrize(
+    ("which", "named"),
+    [("forward", "the optimiser's exp_avg_sq of .* in block 'fc1'"), ("feedback", "in the feedback map of edge 'fc1'")],
+)
+def test_moments_that_are_not_finite_are_in_no_checkpoint(
+    which: str, named: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = WeightStepper.step
+
+    def stepped(self: WeightStepper, gradients: Any, names: Any = None) -> None:
+        plain(self, gradients, names)
+        forward = any(name.startswith("fc3.") for name in self._parameters)
+        if forward == (which == "forward") and self.optimizer is not None:
+            first = next(value for name, value in self._parameters.items() if name.startswith("fc1."))
+            self.optimizer.state[first]["exp_avg_sq"].fill_(torch.inf)  # the weight itself then rests
+
+    monkeypatch.setattr(WeightStepper, "step", stepped)
+    with pytest.raises(RunError, match=named):
+        run(toy(data, *DTP), tmp_path / "run")
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
 def test_a_step_that_is_too_large_ends_with_a_message(data: Path, tmp_path: Path) -> None:
     loaded = toy(data, "rule=bp", "optimizer.forward=sgd", "optimizer.forward.lr=1e30", "architecture.activation=relu")
     with pytest.raises(RunError, match=r"loss is (nan|inf) .* block 'fc") as caught:

@@ -6,6 +6,7 @@ from tests.mutation.mutant import mutant
 
 LOOP, GROUPS, PLAN = "unit/runner/test_loop.py", "unit/runner/test_groups.py", "unit/runner/test_plan.py"
 RESUME, NUMBERS = "faults/test_resume.py", "faults/test_numbers.py"
+HISTORY, DATA = "faults/test_history.py", "faults/test_data_identity.py"
 
 RUNNER = (
     mutant(
@@ -18,15 +19,15 @@ RUNNER = (
     mutant(
         "last batch dropped",
         "runner/loop.py",
-        "* size, len(train), size)",
-        "* size, len(train) - size + 1, size)",
+        "return whole + (rest > 0 and not experiment.drop_last)",
+        "return whole",
         LOOP,
     ),
     mutant(
         "resume repeats a batch",
         "runner/loop.py",
-        "range(self.progress.cursor.batch * size",
-        "range(max(0, self.progress.cursor.batch - 1) * size",
+        "range(self.progress.cursor.batch, self",
+        "range(max(0, self.progress.cursor.batch - 1), self",
         RESUME,
     ),
     mutant(
@@ -54,9 +55,30 @@ RUNNER = (
     mutant(
         "broken weights are saved",
         "runner/loop.py",
-        "if culprit := broken_weights(engine.network, engine.feedback):",
-        'if culprit := "":',
+        "broken_weights(engine.network, engine.feedback)\n            or",
+        '"" or',
         NUMBERS,
+    ),
+    mutant(
+        "moments of the maps may be infinite",
+        "runner/loop.py",
+        """or broken_moments(engine.feedback_weights, "the feedback map of edge '{}'")""",
+        "",
+        NUMBERS,
+    ),
+    mutant(
+        "a checkpoint counts on no log",
+        "runner/manifest.py",
+        "for name, logged in logs.items():",
+        "for name, logged in {}.items():",
+        HISTORY,
+    ),
+    mutant(
+        "the rows of the splits are no part of the data",
+        "runner/data_identity.py",
+        'parts = {"stored": stored, "rows": rows}',
+        'parts = {"stored": stored, "rows": {}}',
+        DATA,
     ),
     mutant(
         "lists by edge run from output to input",

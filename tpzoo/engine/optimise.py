@@ -50,6 +50,22 @@ class WeightStepper:
         """Copies of all weights, trained or not, by ``member.parameter``."""
         return {name: p.detach().clone() for name, p in self._parameters.items()}
 
+    def moments(self) -> dict[str, dict[str, Tensor]]:
+        """What the optimiser keeps of every parameter, by ``member.parameter`` and its own word for it: no copies.
+
+        Whole numbers and counts of steps are left out.
+        """
+        state = {} if self.optimizer is None else self.optimizer.state
+        return {
+            name: {
+                key: value
+                for key, value in state[p].items()
+                if isinstance(value, Tensor) and value.is_floating_point() and key != "step"
+            }
+            for name, p in self._parameters.items()
+            if p in state
+        }
+
     @torch.no_grad()
     def set_values(self, values: Mapping[str, Tensor]) -> None:
         """Set weights by ``member.parameter``, trained or not; those that are left out stay.

@@ -17,7 +17,7 @@ from tpzoo.engine.logger import Logger, LogRecord
 from tpzoo.engine.probe import Snapshot
 from tpzoo.errors import RunError
 from tpzoo.runner.build import Built
-from tpzoo.runner.diagnose import broken_weights, name_the_culprit
+from tpzoo.runner.diagnose import broken_moments, broken_weights, name_the_culprit
 from tpzoo.runner.evaluate import Score, Totals, evaluate
 from tpzoo.runner.plan import Phase, make_plan
 from tpzoo.runner.progress import Progress
@@ -130,7 +130,12 @@ class Training:
         if phase.kind == "train":
             self._finite_score(phase, x)
         engine = self.built.engine
-        if culprit := broken_weights(engine.network, engine.feedback):
+        culprit = (
+            broken_weights(engine.network, engine.feedback)
+            or broken_moments(engine.forward_weights, "block '{}'")
+            or broken_moments(engine.feedback_weights, "the feedback map of edge '{}'")
+        )
+        if culprit:
             raise self._failure(f"training broke down in {_place(phase)}", culprit)
 
     def _finite_score(self, phase: Phase, x: Tensor) -> Score:
