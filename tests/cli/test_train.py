@@ -22,8 +22,8 @@ def test_the_summary_keeps_its_contract(run: Path) -> None:
     summary = json.loads((run / "summary.json").read_text())
     assert list(summary) == [
         "schema", "status", "config_hash", "seed", "device", "epochs", "steps", "parameters", "train_loss",
-        "test_loss", "test_accuracy", "best_valid_accuracy", "test_accuracy_at_best_valid", "seconds",
-        "seconds_per_epoch",
+        "test_loss", "test_accuracy", "best_valid_accuracy", "best_valid_loss", "test_accuracy_at_best_valid",
+        "test_loss_at_best_valid", "seconds", "seconds_per_epoch",
     ]  # fmt: skip
     assert (summary["schema"], summary["status"], summary["seed"], summary["epochs"]) == (1, "done", 0, 2)
     assert summary["steps"] == 2 * 10  # 1,200 training digits in batches of 128

@@ -58,6 +58,17 @@ def test_other_data_of_the_same_shapes_are_refused_with_both_digests(data: Path,
     assert given in done.stderr
 
 
+def test_a_checkpoint_knows_its_data_where_environment_json_is_gone(data: Path, tmp_path: Path) -> None:
+    loaded = stopped(data, tmp_path / "run")
+    began = RunFolder(tmp_path / "run").environment()["data"]["digest"]
+    (tmp_path / "run" / "environment.json").unlink()
+    change(data)
+    with pytest.raises(CheckpointError, match=f"was started on the data {began}"):
+        run(loaded, tmp_path / "run", resume=True)
+    assert_message(inside("evaluate", tmp_path / "run"), began, "--other-data")
+    assert not (tmp_path / "run" / "environment.json").exists()
+
+
 def test_the_same_data_elsewhere_are_the_same(data: Path, tmp_path: Path) -> None:
     loaded = stopped(data, tmp_path / "run")
     run(toy(data, *OVERRIDES), tmp_path / "whole")

@@ -31,7 +31,7 @@ def test_it_goes_on_with_the_threads_it_was_started_with(tmp_path: Path, used: l
     own = torch.get_num_threads()
     folder, other = tmp_path / "run", own + 1
     with signalled_after(2):
-        run(toy(write_toy_data(tmp_path), "rule=bp"), folder)
+        run(toy(write_toy_data(tmp_path), "rule=bp"), folder, threads=None)
     said = RunFolder(folder).environment()
     assert said["threads"] == own
     RunFolder(folder).write_environment({**said, "threads": other})

@@ -43,8 +43,8 @@ REPORT = (
     mutant(
         "report: the validation loss chooses",
         "report/results.py",
-        "if accuracy and not regression:",
-        "if accuracy and regression:",
+        "if accuracy and not regression and _monitor",
+        "if accuracy and regression and _monitor",
         RESULTS,
     ),
     mutant(

@@ -118,8 +118,8 @@ RUNNER = (
     mutant(
         "the last of equal epochs is the best",
         "runner/progress.py",
-        "valid.accuracy > best",
-        "valid.accuracy >= best",
+        "accuracy > best",
+        "accuracy >= best",
         LOOP,
     ),
     mutant("evaluation in training mode", "runner/evaluate.py", "network.eval()", "network.train()", LOOP),

@@ -69,10 +69,12 @@ def toy(data: Path, *overrides: str) -> LoadedConfig:
 
 
 def run(loaded: LoadedConfig, folder: Path, resume: bool = False, **options: Any) -> Summary:
-    """Train in ``folder``, from the start or on from a checkpoint; ``options`` as for resuming."""
-    if resume:
-        return train(loaded, loaded.catalogue, resume=folder, quiet=True, **options)
-    return train(loaded, loaded.catalogue, run_dir=folder, quiet=True)
+    """Train in ``folder``, from the start or on from a checkpoint; ``options`` as for :func:`tpzoo.runner.train`.
+
+    One thread computes unless told otherwise: a copy of this process has none of its others and would wait for them.
+    """
+    where = {"resume": folder} if resume else {"run_dir": folder}
+    return train(loaded, loaded.catalogue, **{**where, "quiet": True, "threads": 1, **options})
 
 
 @contextmanager

@@ -37,7 +37,12 @@ class Checkpoint:
     """Which checkpoints are kept, beside the last one."""
 
     every_epochs: int = setting(0, minimum=0, help="keep every N-th epoch; 0: only the last and the best")
-    keep_best: bool = setting(True, help="keep the best by validation accuracy")
+    keep_best: bool = setting(True, help="keep the best on the validation split")
+    monitor: str = setting(
+        "auto",
+        choices=("auto", "valid_accuracy", "valid_loss"),
+        help="what the best epoch is best in; auto: the accuracy, for a regression the loss",
+    )
     every_seconds: float = setting(
         300.0, minimum=0, help="save the last one also within a long epoch, this often; 0: only after whole passes"
     )

@@ -26,7 +26,9 @@ IRRELEVANT = (
     ("cuda_graphs",),
     ("evaluation_batch_size",),
     ("loggers",),
-    ("checkpoint",),
+    ("checkpoint", "every_epochs"),
+    ("checkpoint", "every_seconds"),
+    ("checkpoint", "keep_best"),
     ("data", "root"),
     ("data", "download"),
 )

@@ -9,8 +9,7 @@ from typing import Any
 
 from tpzoo.config import load
 from tpzoo.errors import CheckpointError, DataError, TpzooError
-from tpzoo.files import LoggedFile
-from tpzoo.runner.manifest import log_problem, read_labels, read_manifest
+from tpzoo.runner.manifest import Manifest, log_problem, read_labels, read_manifest
 from tpzoo.sealed import DamagedError, read_sealed
 
 METRICS = "metrics.csv"
@@ -23,12 +22,14 @@ class Confirmed:
     Attributes:
         environment, status: the content of ``environment.json`` and ``status.json``; empty if there is none.
         confirmed: how many bytes of ``metrics.csv`` the last checkpoint counts on; None if there is no checkpoint.
+        kept: by epoch the label of a checkpoint that was made at its end; None if there is no checkpoint.
         notes: what could not be checked.
     """
 
     environment: dict[str, Any]
     status: dict[str, Any]
     confirmed: int | None = None
+    kept: dict[int, str] | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -40,13 +41,15 @@ def confirm(folder: Path) -> Confirmed:
     """
     environment, status = _sealed(folder / "environment.json"), _sealed(folder / "status.json")
     _check_config(folder / "config.yaml", environment)
-    logged = _logged(folder)
+    checkpoints, notes = _checkpoints(folder / "checkpoints")
+    logged = checkpoints["last"].logs.get(METRICS) if "last" in checkpoints else None
+    kept = {each.epoch: label for label, each in sorted(checkpoints.items()) if each.epoch is not None}
     if logged is None:
         gone = [f"{folder}: its checkpoints are not there, so that its metrics.csv could not be checked"]
-        return Confirmed(environment, status, None, gone if status.get("saved") else [])
+        return Confirmed(environment, status, None, kept or None, [*notes, *(gone if status.get("saved") else [])])
     if problem := log_problem(folder / METRICS, logged):
         raise DataError(problem)
-    return Confirmed(environment, status, logged.bytes)
+    return Confirmed(environment, status, logged.bytes, kept, notes)
 
 
 def _sealed(path: Path) -> dict[str, Any]:
@@ -58,14 +61,21 @@ def _sealed(path: Path) -> dict[str, Any]:
         raise DataError(str(error)) from error
 
 
-def _logged(folder: Path) -> LoggedFile | None:
-    """How the last checkpoint knew ``metrics.csv``; None if there is no checkpoint, or it knew none."""
-    checkpoints = folder / "checkpoints"
+def _checkpoints(folder: Path) -> tuple[dict[str, Manifest], list[str]]:
+    """What each labelled checkpoint says of itself, and a note for each but the last that cannot be read."""
+    found, notes = {}, []
     try:
-        last = read_labels(checkpoints).get("last")
-        return None if last is None else read_manifest(checkpoints / last).logs.get(METRICS)
+        labels = read_labels(folder)
+        if "last" in labels:
+            found["last"] = read_manifest(folder / labels["last"])
     except CheckpointError as error:
         raise DataError(error.what) from error
+    for label, name in labels.items():
+        try:
+            found[label] = read_manifest(folder / name)
+        except CheckpointError as error:
+            notes.append(error.what)
+    return found, notes
 
 
 def _check_config(path: Path, environment: dict[str, Any]) -> None:

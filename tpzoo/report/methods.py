@@ -6,7 +6,7 @@ import copy
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tpzoo.config.resolved import IRRELEVANT
@@ -29,11 +29,13 @@ class Method:
 
     Attributes:
         index: its place in the order given; decides its colour.
+        settings: what its config says by path, without what makes no other method.
     """
 
     label: str
     index: int
     runs: list[Run]
+    settings: dict[str, Any] = field(default_factory=dict)
 
     @property
     def data(self) -> str:
@@ -77,10 +79,14 @@ def make_methods(runs: Iterable[Run]) -> tuple[list[Method], list[str]]:
         kept, other = (twin, run) if _rank(twin) >= _rank(run) else (run, twin)
         group[group.index(twin)] = kept
         warnings.append(f"skipped: {other.folder} has the config and the seeds of {kept.folder}")
-    labels = make_labels([_essence(group[0].complete) for group in groups.values()])
-    return [Method(label, i, group) for i, (label, group) in enumerate(zip(labels, groups.values(), strict=True))], (
-        warnings
-    )
+    configs = [_essence(group[0].complete) for group in groups.values()]
+    made = zip(make_labels(configs), groups.values(), configs, strict=True)
+    return [Method(label, i, group, dict(_flatten(config))) for i, (label, group, config) in enumerate(made)], warnings
+
+
+def differing_settings(methods: Sequence[Method]) -> list[str]:
+    """The settings that are not alike in all of them, the most telling first."""
+    return [key for key in _differing([method.settings for method in methods]) if key != "name"]
 
 
 def make_labels(configs: Sequence[dict[str, Any]]) -> list[str]:
@@ -100,13 +106,20 @@ def _rank(run: Run) -> tuple[bool, int]:
 
 def _essence(config: dict[str, Any]) -> dict[str, Any]:
     kept = copy.deepcopy(config)
-    for *groups, key in LEFT_OUT:
-        place: Any = kept
-        for group in groups:
-            place = place.get(group)
-        if isinstance(place, dict):
-            place.pop(key, None)
+    for path in LEFT_OUT:
+        _remove(kept, path)
     return kept
+
+
+def _remove(tree: Any, path: tuple[str, ...]) -> None:
+    """Remove what stands at ``path``, and the groups that this leaves empty."""
+    key, *rest = path
+    if not isinstance(tree, dict) or key not in tree:
+        return
+    if rest:
+        _remove(tree[key], tuple(rest))
+    if not rest or tree[key] == {}:
+        del tree[key]
 
 
 def _name(component: Any) -> str:

@@ -7,14 +7,16 @@ which are.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
+from typing import Any
 
 from tpzoo.report.document import DASH, Grid, Section, Table, fixed, short
-from tpzoo.report.methods import Method
+from tpzoo.report.methods import Method, differing_settings
 from tpzoo.report.metrics import Series
 from tpzoo.report.runs import Run
 from tpzoo.report.statistics import Moments, moments
@@ -50,6 +52,16 @@ class Outcome:
     last_test: float | None
     train_loss: float | None
 
+    @property
+    def checkpoint(self) -> str:
+        """The label of a checkpoint of the chosen epoch; empty if there is none."""
+        return (self.run.kept or {}).get(self.epoch or -1, "")
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the run keeps checkpoints, and none of the chosen epoch."""
+        return self.run.kept is not None and self.epoch is not None and not self.checkpoint
+
 
 def outcome(run: Run) -> Outcome:
     """Choose the epoch of a run, on validation data only, and read its figures."""
@@ -58,9 +70,9 @@ def outcome(run: Run) -> Outcome:
     test = values(run, "test_loss") if regression else errors(values(run, "test_accuracy"))
     last = max((series.epochs[-1] for series in run.epochs.values()), default=None)
     epoch: int | None
-    if accuracy and not regression:
+    if accuracy and not regression and _monitor(run) != "valid_loss":
         chosen_by, epoch = ACCURACY, min(accuracy, key=lambda each: (-accuracy[each], each))
-    elif loss and regression:
+    elif loss and (regression or _monitor(run) == "valid_loss"):
         chosen_by, epoch = LOSS, min(loss, key=lambda each: (loss[each], each))
     elif last is None:
         chosen_by, epoch = NONE, None
@@ -68,6 +80,12 @@ def outcome(run: Run) -> Outcome:
         chosen_by, epoch = (ODD if any(name.startswith("valid_") for name in run.epochs) else LAST), last
     at = -1 if epoch is None else epoch
     return Outcome(run, chosen_by, epoch, test.get(at), test.get(last or -1), values(run, "train_loss").get(at))
+
+
+def _monitor(run: Run) -> Any:
+    """What the run itself took for the best."""
+    checkpoint = run.config.get("checkpoint")
+    return checkpoint.get("monitor") if isinstance(checkpoint, dict) else None
 
 
 def values(run: Run, name: str) -> dict[int, float]:
@@ -142,23 +160,29 @@ def section(methods: Sequence[Method]) -> Section:
     """The table of results, one row for a method, and a file with one row for a run."""
     results = [Result(method, [outcome(run) for run in method.runs]) for method in methods]
     grids = [_grid(chosen) for unit in ("error (%)", "loss") if (chosen := [r for r in results if r.unit == unit])]
+    settings = differing_settings(methods)
     return Section(
-        "Results", text=list(_text(results)), grids=grids, tables=[_methods_table(results), _runs_table(results)]
+        "Results",
+        text=list(_text(results)),
+        grids=grids,
+        tables=[_methods_table(results, settings), _runs_table(results, settings)],
     )
 
 
 def _text(results: Sequence[Result]) -> Iterable[str]:
     yield (
-        "The epoch of every run is chosen by its validation data alone: the best validation accuracy (for a regression"
-        " the lowest validation loss), of equal epochs the first. Means ± standard deviation (n - 1) over the seeds;"
-        f" {DASH} where there are too few. The train loss is the mean over that epoch's training pass, while the"
-        " weights moved. Seconds per epoch are the median without each run's first epoch, which holds start-up and"
-        " pre-training."
+        "The epoch of every run is chosen by its validation data alone: the best validation accuracy (for a regression,"
+        " and with checkpoint.monitor=valid_loss, the lowest validation loss), of equal epochs the first. Means ±"
+        f" standard deviation (n - 1) over the seeds; {DASH} where there are too few. The train loss is the mean over"
+        " that epoch's training pass, while the weights moved. Seconds per epoch are the median without each run's"
+        " first epoch, which holds start-up and pre-training."
     )
     for chosen_by, meaning in MEANINGS.items():
         found = [r.method.label for r in results if any(each.chosen_by == chosen_by for each in r.counted)]
         if found:
             yield f"{meaning}: {', '.join(found)}."
+    if gone := [f"{each.run.folder} (epoch {each.epoch})" for r in results for each in r.outcomes if each.is_gone]:
+        yield f"The weights of the chosen epoch are not kept; nothing more can be measured of it: {', '.join(gone)}."
     yield from (_unfinished(result.method) for result in results if result.method.unfinished)
 
 
@@ -205,12 +229,12 @@ def _plus_minus(found: Moments, number: Callable[[float | None], str]) -> str:
     return f"{number(found.mean)} ± {spread}"
 
 
-def _methods_table(results: Sequence[Result]) -> Table:
+def _methods_table(results: Sequence[Result], settings: Sequence[str]) -> Table:
     figures = ("test", "last_test", "train_loss", "epoch")
     columns = [
         "method", "data", "measure", "chosen_by",
         *(f"{name}_{part}" for name in figures for part in ("mean", "sd", "n")),
-        "seconds_per_epoch", "epochs", "seeds", "runs", "done",
+        "seconds_per_epoch", "epochs", "seeds", "runs", "done", *settings,
     ]  # fmt: skip
     rows = []
     for result in results:
@@ -220,19 +244,27 @@ def _methods_table(results: Sequence[Result]) -> Table:
         rows.append(
             [method.label, method.data, result.unit, result.chosen_by, *numbers, result.seconds, method.epochs,
              len(method.counted), len(method.runs),
-             len(method.runs) - len(method.unfinished)]
+             len(method.runs) - len(method.unfinished), *_cells(method, settings)]
         )  # fmt: skip
     return Table("results", "one row for a method", columns, rows)
 
 
-def _runs_table(results: Sequence[Result]) -> Table:
+def _cells(method: Method, settings: Sequence[str]) -> list[Any]:
+    """A method's settings; a list or a mapping as JSON, nothing where it has no such setting."""
+    found = [method.settings.get(key) for key in settings]
+    return [json.dumps(value) if isinstance(value, dict | list) else value for value in found]
+
+
+def _runs_table(results: Sequence[Result], settings: Sequence[str]) -> Table:
     columns = ["method", "seed", "split_seed", "folder", "status", "epochs", "chosen_by", "best_epoch", "measure",
-               "test", "last_test", "train_loss", "seconds_per_epoch", "counted"]  # fmt: skip
+               "test", "last_test", "train_loss", "seconds_per_epoch", "counted", "checkpoint",
+               *settings]  # fmt: skip
     rows = []
     for result in results:
         for each in result.outcomes:
             run, taken = each.run, epoch_seconds(each.run)
             rows.append([result.method.label, *run.seed, str(run.folder), run.status, run.epoch, each.chosen_by,
                          each.epoch, result.unit, each.test, each.last_test, each.train_loss,
-                         median(taken) if taken else None, int(run in result.method.counted)])  # fmt: skip
+                         median(taken) if taken else None, int(run in result.method.counted), each.checkpoint,
+                         *_cells(result.method, settings)])  # fmt: skip
     return Table("runs", "one row for a run", columns, rows)

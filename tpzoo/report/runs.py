@@ -22,7 +22,7 @@ from tpzoo.report.metrics import Metrics, Series, read_events
 MARKS = ("metrics.csv", "config.yaml")
 """A folder that holds one of these is taken for a run."""
 
-ELSEWHERE = ("loggers", "device", "checkpoint")
+ELSEWHERE = ("loggers", "device")
 """What a config may have on one machine and cannot have on another."""
 
 
@@ -36,6 +36,7 @@ class Run:
             two versions are compared.
         status: ``done``, ``running``, ``failed``, ``interrupted``; ``unknown`` if the folder does not say.
         blocks: the network's blocks from input to output; empty if the folder does not say.
+        kept: by epoch the label of a checkpoint of it; None if the folder holds no checkpoint.
         epochs, probes: the figures after every epoch, and those of the probes by their full names.
     """
 
@@ -46,6 +47,7 @@ class Run:
     blocks: tuple[str, ...]
     epochs: dict[str, Series]
     probes: dict[str, Series]
+    kept: dict[int, str] | None = None
 
     @property
     def epoch(self) -> int:
@@ -146,7 +148,8 @@ def _read(folder: Path) -> tuple[Run, list[str]]:
     blocks = checked.environment.get("blocks", [])
     status = str(checked.status.get("status", "unknown"))
     known = isinstance(blocks, list) and all(isinstance(block, str) for block in blocks)
-    run = Run(folder, config, _with_later_settings(config), status, tuple(blocks) if known else (), epochs, probes)
+    listed = tuple(blocks) if known else ()
+    run = Run(folder, config, _with_later_settings(config), status, listed, epochs, probes, checked.kept)
     return run, [*checked.notes, *_odd(run, metrics)]
 
 

@@ -51,6 +51,8 @@ def build(experiment: Experiment, catalogue: Catalogue) -> Built:
     device, dtype = choose_device(experiment.device), choose_precision(experiment.precision)
     data: Data = make(choose("dataset", experiment.data, catalogue))
     notices = check_data(data)
+    if experiment.checkpoint.monitor == "valid_accuracy" and data.spec.task == "regression":
+        raise SettingError("checkpoint.monitor=valid_accuracy: a regression has no accuracy", "use valid_loss or auto")
     made = assemble(experiment, catalogue, data.spec, device=device, dtype=dtype)
     _check_last_batch(experiment, data, made.engine, dtype)
     names = Names.of(made.engine.network, made.engine.feedback)

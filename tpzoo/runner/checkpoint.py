@@ -64,6 +64,8 @@ class Checkpoints:
         state: Mapping[str, Any],
         labels: tuple[str, ...],
         logs: Mapping[str, LoggedFile] | None = None,
+        epoch: int | None = None,
+        data: str = "",
     ) -> Path:
         """Write a checkpoint and let ``labels`` (``last``, ``best``, ``epoch-0010``) point to it.
 
@@ -71,6 +73,8 @@ class Checkpoints:
 
         Args:
             logs: the run's logs as they are now, by name.
+            epoch: the one that has just ended, if one has.
+            data: the digest of the data that the run was started on.
 
         Raises:
             RunError: the disk is full or refuses; the earlier checkpoints and labels are as they were.
@@ -80,7 +84,8 @@ class Checkpoints:
         content = {WEIGHTS: safetensors.torch.save(weights), STATE: _pickled(state)}
         digests = {file: _digest(value) for file, value in content.items()}
         try:
-            return self._write(name, content, Manifest(self._config_hash, labels, digests, dict(logs or {})))
+            manifest = Manifest(self._config_hash, labels, digests, dict(logs or {}), epoch, data)
+            return self._write(name, content, manifest)
         except OSError as error:
             self._remove_parts()
             what = f"a checkpoint cannot be written to {self.folder}: {error.strerror or error}"

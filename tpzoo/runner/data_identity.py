@@ -29,25 +29,29 @@ def identity(data: Data) -> dict[str, Any]:
     return {"digest": digest, **parts}
 
 
-def require_same_data(where: RunFolder, found: Mapping[str, Any], other: bool = False) -> None:
+def require_same_data(where: RunFolder, found: Mapping[str, Any], saved_with: str, other: bool = False) -> None:
     """See that the data are those that the run in a folder was started with.
 
     Args:
         found: the identity of the data that are there.
+        saved_with: the digest that the checkpoint names; holds where ``environment.json`` is gone.
         other: others are wanted; one line says so.
 
     Raises:
         CheckpointError: they are others; both digests are named.
     """
-    known = where.environment().get("data")
-    if not isinstance(known, Mapping):
+    recorded = where.environment().get("data")
+    known = recorded if isinstance(recorded, Mapping) else {"digest": saved_with}
+    if not known.get("digest"):
+        if where.has_saved():
+            print(f"{where.path} does not say on which data it was started", file=sys.stderr)
         return
-    if found["digest"] == known.get("digest"):
+    if found["digest"] == known["digest"]:
         return
-    parts = [part for part in ("stored", "rows") if found[part] != known.get(part)]
+    parts = [part for part in ("stored", "rows") if found[part] != known.get(part, found[part])]
     what = f"{where.path} was started on the data {known.get('digest')}; these are {found['digest']}"
     differs = {"stored": "the stored data differ", "rows": "the rows of the splits differ"}
-    said = " and ".join(differs[part] for part in parts)
+    said = " and ".join(differs[part] for part in parts) or "environment.json, which said more, is gone"
     if not other:
         hint = f"{said}: set data.path, data.root or TPZOO_DATA to those that it was started on"
         raise CheckpointError(what, f"{hint}; tpzoo evaluate --other-data takes others")

@@ -171,7 +171,7 @@ class Training:
         if data.validation is not None:
             valid = self._evaluate(phase, "validation", data.validation)
             values.update(_named("valid", valid))
-            results.note_best(phase.epoch, valid, test)
+            results.note_best(phase.epoch, valid, test, self.experiment.checkpoint.monitor)
         values.update(_named("test", test))
         self._note_time()
         self._log("epoch", phase.epoch, self.progress.cursor.step, values)

@@ -18,7 +18,7 @@ from tpzoo.errors import CheckpointError
 from tpzoo.files import LoggedFile
 from tpzoo.sealed import DamagedError, read_sealed, write_sealed
 
-SCHEMA = 2
+SCHEMA = 3
 WEIGHTS, STATE = FILES = ("weights.safetensors", "state.pt")
 MANIFEST, LABELS = "manifest.json", "labels.json"
 NAME = re.compile(r"step-\d{8,}-\d{5,}-\d{5,}(-\d+)?")
@@ -33,18 +33,23 @@ class Manifest:
         labels: those that it was saved under.
         files: the digests of its files, by name.
         logs: the run's logs when it was made, by name.
+        epoch: the one that it was made at the end of; None within an epoch.
+        data: the digest of the data that the run was started on; empty if it is not known.
     """
 
     config_hash: str
     labels: tuple[str, ...]
     files: Mapping[str, str]
     logs: Mapping[str, LoggedFile]
+    epoch: int | None = None
+    data: str = ""
 
     def write(self, folder: Path) -> None:
         """Write ``manifest.json``."""
         logs = {name: [each.bytes, each.sha256] for name, each in self.logs.items()}
         content = {"config_hash": self.config_hash, "labels": list(self.labels), "files": dict(self.files)}
-        write_sealed(folder / MANIFEST, {"schema": SCHEMA, **content, "logs": logs})
+        made = {"epoch": self.epoch, "data": self.data}
+        write_sealed(folder / MANIFEST, {"schema": SCHEMA, **content, **made, "logs": logs})
 
 
 def read_manifest(checkpoint: Path) -> Manifest:
@@ -58,7 +63,9 @@ def read_manifest(checkpoint: Path) -> Manifest:
         schema, files = found["schema"], {str(name): str(digest) for name, digest in found["files"].items()}
         if schema == SCHEMA and sorted(files) == sorted(FILES):
             logs = {str(name): LoggedFile(int(size), str(digest)) for name, (size, digest) in found["logs"].items()}
-            return Manifest(str(found["config_hash"]), tuple(map(str, found["labels"])), files, logs)
+            epoch = None if found["epoch"] is None else int(found["epoch"])
+            labels = tuple(map(str, found["labels"]))
+            return Manifest(str(found["config_hash"]), labels, files, logs, epoch, str(found["data"]))
     except (OSError, DamagedError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{checkpoint} is not a checkpoint, or a damaged one: {error}") from error
     raise CheckpointError(f"{checkpoint} was written by another version of tpzoo (schema {schema})")

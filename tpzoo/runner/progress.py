@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -39,14 +40,25 @@ class Results:
     test_accuracy: float | None = None
     best_epoch: int | None = None
     best_valid_accuracy: float | None = None
+    best_valid_loss: float | None = None
     test_accuracy_at_best_valid: float | None = None
+    test_loss_at_best_valid: float | None = None
 
-    def note_best(self, epoch: int, valid: Score, test: Score) -> None:
-        """Keep an epoch that is better than all before it; the first of equals stays."""
-        best = self.best_valid_accuracy
-        if valid.accuracy is not None and (best is None or valid.accuracy > best):
-            self.best_epoch, self.best_valid_accuracy = epoch, valid.accuracy
-            self.test_accuracy_at_best_valid = test.accuracy
+    def note_best(self, epoch: int, valid: Score, test: Score, monitor: str = "auto") -> None:
+        """Keep an epoch that is better than all before it; the first of equals stays.
+
+        Args:
+            monitor: ``valid_accuracy``, ``valid_loss``, or ``auto``: the accuracy where there is one.
+        """
+        accuracy, best = valid.accuracy, self.best_valid_accuracy
+        if monitor == "valid_loss" or accuracy is None:
+            lowest = math.inf if self.best_valid_loss is None else self.best_valid_loss
+            better = valid.loss < lowest
+        else:
+            better = best is None or accuracy > best
+        if better:
+            self.best_epoch, self.best_valid_accuracy, self.best_valid_loss = epoch, accuracy, valid.loss
+            self.test_accuracy_at_best_valid, self.test_loss_at_best_valid = test.accuracy, test.loss
 
 
 @dataclass

@@ -17,7 +17,7 @@ from tpzoo.runner.build import build
 from tpzoo.runner.checkpoint import Checkpoints, put_back
 from tpzoo.runner.data_identity import require_same_data
 from tpzoo.runner.evaluate import Score, evaluate
-from tpzoo.runner.session import modules_of
+from tpzoo.runner.session import modules_of, saved_with
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def evaluate_run(
     label = _label(checkpoint)
     saved = Checkpoints(run / "checkpoints", started_with.hash).load(label)  # quicker to refuse than to build
     built = build(loaded.experiment, loaded.catalogue)
-    require_same_data(where, built.data_identity, other_data)
+    require_same_data(where, built.data_identity, saved_with(where, label, started_with.hash), other_data)
     put_back(modules_of(built), saved.weights)
     chosen = _split(built.data, split)
     size, engine = loaded.experiment.evaluation_batch_size, built.engine

@@ -114,12 +114,20 @@ def _resume(
     _require_same_kind_of_device(where, loaded)
     with using(to_go_on_with(where.environment().get("threads"), threads, quiet)):
         built = build(loaded.experiment, catalogue)
+        require_same_data(where, built.data_identity, saved_with(where, checkpoint, loaded.hash))
         if not where.environment():
             where.write_environment(_environment(loaded, catalogue, built))
-        require_same_data(where, built.data_identity)
         _say(built, quiet)
         run = Run(loaded, catalogue, built, where, quiet)
         return run.run(resumed=run.load(checkpoint))
+
+
+def saved_with(where: RunFolder, checkpoint: str, config_hash: str) -> str:
+    """The digest of the data that a checkpoint was made on; empty if there is none yet."""
+    checkpoints = Checkpoints(where.path / "checkpoints", config_hash)
+    if not checkpoint_names(checkpoints.folder):
+        return ""
+    return checkpoints.manifest(checkpoints.name_of(checkpoint)).data
 
 
 def _require_same_kind_of_device(where: RunFolder, loaded: LoadedConfig) -> None:
@@ -142,6 +150,7 @@ class Run:
         self.hash = where.config_hash() or loaded.hash
         self.checkpoints = Checkpoints(where.path / "checkpoints", self.hash)
         self._modules = modules_of(built)
+        self._data = str(built.data_identity["digest"])
         self._logged: dict[str, Any] = {}
         self._saved_at = time.monotonic()
 
@@ -201,8 +210,9 @@ class Run:
         """Save a checkpoint: after a phase, or (None) within one."""
         cursor, best_epoch = self.training.progress.cursor, self.training.progress.results.best_epoch
         keep = self.loaded.experiment.checkpoint
-        labels = ["last"]
+        labels, ended = ["last"], None
         if phase is not None and phase.ends_epoch:
+            ended = phase.epoch
             best = best_epoch == phase.epoch
             labels += ["best"] if best and keep.keep_best else []
             due = keep.every_epochs and phase.epoch % keep.every_epochs == 0
@@ -213,7 +223,7 @@ class Run:
         }
         name = f"step-{cursor.step:08d}-{cursor.phase:05d}-{cursor.batch:05d}"
         logs = {name: file for logger in self.loggers.values() for name, file in logger.files().items()}
-        self.checkpoints.save(name, weights_of(self._modules), state, tuple(labels), logs)
+        self.checkpoints.save(name, weights_of(self._modules), state, tuple(labels), logs, ended, self._data)
         if not self.where.has_saved():
             self.where.set_status("running", saved=True)
         self._saved_at = time.monotonic()
@@ -235,7 +245,9 @@ class Run:
             test_loss=results.test_loss,
             test_accuracy=results.test_accuracy,
             best_valid_accuracy=results.best_valid_accuracy,
+            best_valid_loss=results.best_valid_loss,
             test_accuracy_at_best_valid=results.test_accuracy_at_best_valid,
+            test_loss_at_best_valid=results.test_loss_at_best_valid,
             seconds=cursor.seconds,
             seconds_per_epoch=cursor.seconds / cursor.epoch if cursor.epoch else None,
         )

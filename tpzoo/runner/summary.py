@@ -27,8 +27,9 @@ class Summary:
         parameters: numbers in the forward network that are trained by gradients.
         train_loss: mean over the last epoch.
         test_accuracy: 0..1; None for a regression.
-        best_valid_accuracy: None without a validation split.
-        test_accuracy_at_best_valid: test accuracy of the epoch with the best validation accuracy; None without one.
+        best_valid_accuracy, best_valid_loss: of the best epoch (``checkpoint.monitor``); None without a validation
+            split, the accuracy for a regression too.
+        test_accuracy_at_best_valid, test_loss_at_best_valid: of the same epoch.
         seconds: of training and evaluation, resumed parts included.
         seconds_per_epoch: mean over the completed epochs.
         schema: version of this contract.
@@ -45,7 +46,9 @@ class Summary:
     test_loss: float | None
     test_accuracy: float | None
     best_valid_accuracy: float | None = None
+    best_valid_loss: float | None = None
     test_accuracy_at_best_valid: float | None = None
+    test_loss_at_best_valid: float | None = None
     seconds: float
     seconds_per_epoch: float | None
     schema: int = SCHEMA

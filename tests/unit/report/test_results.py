@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,14 @@ def test_the_best_validation_accuracy_chooses_and_nothing_else(tmp_path: Path) -
     found = only(tmp_path)
     assert (found.chosen_by, found.epoch) == (ACCURACY, 2)
     assert (found.test, found.last_test, found.train_loss) == (75.0, 50.0, 0.5)
+
+
+def test_what_a_run_monitored_chooses(tmp_path: Path) -> None:
+    figures = epochs(valid_accuracy=[0.9, 0.8], valid_loss=[2.0, 1.0], test_accuracy=[0.5, 0.25])
+    for monitor, epoch in (("auto", 1), ("valid_accuracy", 1), ("valid_loss", 2)):
+        write_run(tmp_path / monitor, epochs=figures, config={"checkpoint": {"monitor": monitor}})
+        (run,) = find_runs([tmp_path / monitor]).runs
+        assert outcome(run).epoch == epoch
 
 
 def test_of_equal_epochs_the_first_counts(tmp_path: Path) -> None:
@@ -202,3 +211,26 @@ def test_classifications_and_regressions_have_tables_of_their_own_and_data_sets_
     assert [row[:2] for row in errors.rows] == [["a", "digits"], ["b", "mnist"]]
     assert [row[0] for row in losses.rows] == ["c"]
     assert "data" not in losses.columns
+
+
+def test_settings_that_differ_are_columns(tmp_path: Path) -> None:
+    rules = [{"name": "dtp", "scale": 1}, {"name": "dtp", "scale": 2}, {"name": "bp"}]
+    for i, rule in enumerate(rules):
+        write_run(tmp_path / str(i), config={"rule": rule, "architecture": {"name": "mlp", "hidden": [i, 1]}})
+    methods, runs = results.section(methods_in(tmp_path)).tables
+    for table in (methods, runs):
+        rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+        assert [row["rule.name"] for row in rows] == ["dtp", "dtp", "bp"]
+        assert [row["rule.scale"] for row in rows] == [1, 2, None]
+        assert [row["architecture.hidden"] for row in rows] == ["[0, 1]", "[1, 1]", "[2, 1]"]
+        assert "name" not in rows[0]
+
+
+def test_an_epoch_whose_weights_are_gone_is_said_to_be(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", epochs=classification([0.5, 0.75, 0.5], [0.875, 0.25, 0.5]))
+    (run,) = find_runs([tmp_path]).runs
+    for kept, checkpoint, gone in ((None, "", False), ({2: "best", 3: "last"}, "best", False), ({3: "last"}, "", True)):
+        found = outcome(replace(run, kept=kept))
+        assert (found.epoch, found.checkpoint, found.is_gone) == (2, checkpoint, gone)
+        said = " ".join(results.section([Method("demo", 0, [replace(run, kept=kept)])]).text)
+        assert ("not kept" in said, f"{run.folder} (epoch 2)" in said) == (gone, gone)

@@ -135,6 +135,7 @@ def test_the_summary_keeps_its_contract(tmp_path: Path) -> None:
     assert json.loads(path.read_text()) == {
         "schema": 1, "status": "done", "config_hash": "abc", "seed": 3, "device": "cpu", "epochs": 2, "steps": 20,
         "parameters": 100, "train_loss": 0.5, "test_loss": 0.6, "test_accuracy": 0.9, "best_valid_accuracy": None,
+        "best_valid_loss": None, "test_loss_at_best_valid": None,
         "test_accuracy_at_best_valid": None, "seconds": 1.5, "seconds_per_epoch": 0.75,
     }  # fmt: skip
     assert read_summary(tmp_path) == make_summary()

@@ -156,6 +156,25 @@ def test_of_two_equal_epochs_the_first_is_the_best_even_if_nothing_is_right() ->
     assert (results.best_epoch, results.test_accuracy_at_best_valid) == (1, 0.1)
 
 
+@pytest.mark.parametrize(("monitor", "best"), [("auto", 1), ("valid_accuracy", 1), ("valid_loss", 3)])
+def test_what_the_best_epoch_is_best_in_can_be_chosen(monitor: str, best: int) -> None:
+    results = Results()
+    for epoch, (loss, accuracy) in enumerate([(3.0, 0.9), (2.0, 0.8), (1.0, 0.8), (1.0, 0.7)], start=1):
+        results.note_best(epoch, Score(loss, accuracy), Score(10 * loss, accuracy / 2), monitor)
+    assert results.best_epoch == best
+    assert results.best_valid_loss == {1: 3.0, 3: 1.0}[best]
+    assert results.test_loss_at_best_valid == 10 * results.best_valid_loss
+    assert results.test_accuracy_at_best_valid == {1: 0.45, 3: 0.4}[best]
+
+
+def test_the_best_epoch_of_a_regression_is_that_of_the_least_loss() -> None:
+    results = Results()
+    for epoch, loss in enumerate((3.0, 1.0, 1.0, 2.0), start=1):
+        results.note_best(epoch, Score(loss, None), Score(loss + 1, None))
+    assert (results.best_epoch, results.best_valid_loss, results.test_loss_at_best_valid) == (2, 1.0, 2.0)
+    assert results.best_valid_accuracy is results.test_accuracy_at_best_valid is None
+
+
 def test_the_same_seed_gives_the_same_run_and_another_another(data: Path, tmp_path: Path) -> None:
     loaded = toy(data, *DTP, "data.flip=true", "data.crop=1")
     for name in ("one", "two"):
