@@ -40,8 +40,9 @@ WHEN_LOADED = {
         ["tpzoo_target_rules yielded LossFunction 'a' instead of TargetRule", "yield it from tpzoo_losses"],
     ),
     "duplicate name": (
-        HEAD + "@hookimpl\ndef tpzoo_target_rules():\n    yield TargetRule(name='dtp', summary='s', build=print)",
-        ["the rule 'dtp' comes from 'tpzoo' and 'broken'", "write 'tpzoo/dtp' or 'broken/dtp'"],
+        HEAD + "@hookimpl\ndef tpzoo_target_rules():\n"
+        "    yield from [TargetRule(name='a', summary='s', build=print)] * 2",
+        ["yields the rule 'a' twice", "give one another name"],
     ),
     "settings without defaults": (
         HEAD + "@dataclass(frozen=True)\nclass S:\n    width: int\n\n@hookimpl\ndef tpzoo_learners():\n"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tpzoo.cli.options import plugin_option
-from tpzoo.errors import PluginError, TpzooError
+from tpzoo.errors import PluginError, TpzooError, UnknownComponentError
 
 if TYPE_CHECKING:
     from tpzoo.plugin.catalogue import Catalogue
@@ -86,12 +86,22 @@ def check_plugin(target: str, plugins: tuple[str, ...], only: tuple[str, ...]) -
         records = [record for record in info.records if matches(record, only)]
         click.echo(f"{info.source}: {len(records)} record{'s' * (len(records) != 1)}")
         for record in records:
-            catalogue.find(record.kind, record.name)  # refuses a name that another plugin has too
             click.echo(f"  {record.kind} {record.name}: {record.describe()}")
+            if record is not meant(record, catalogue):
+                said = f"{record.kind}={info.distribution}/{record.name}"
+                click.echo(f"    another plugin has one of this name: a config must write {said}", err=True)
         chosen += records
     if not chosen and only:
         raise PluginError(f"no record of '{target}' matches {', '.join(only)}", "tpzoo plugins shows what there is")
     return run_kit(chosen, catalogue)
+
+
+def meant(record: Record, catalogue: Catalogue) -> Record | None:
+    """What a config gets that writes the bare name of ``record``; None if the name alone is refused."""
+    try:
+        return catalogue.find(record.kind, record.name).record
+    except UnknownComponentError:
+        return None
 
 
 def matches(record: Record, patterns: tuple[str, ...]) -> bool:

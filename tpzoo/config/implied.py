@@ -12,7 +12,7 @@ from tpzoo.config.layer import Layer
 from tpzoo.config.problems import Where
 from tpzoo.config.validate import selection
 from tpzoo.errors import UnknownComponentError
-from tpzoo.plugin.catalogue import Catalogue
+from tpzoo.plugin.catalogue import OWN, Catalogue
 from tpzoo.plugin.records import TargetRule
 
 AXES = ("feedback", "learner")
@@ -25,8 +25,9 @@ def with_implied(layers: Sequence[Layer], catalogue: Catalogue) -> list[Layer]:
         chosen = selection(tree["rule"], ()) if "rule" in tree else None
         if chosen is not None:
             name, axes = chosen[0], [axis for axis in AXES if axis not in tree]
-            implied = Layer(dict.fromkeys(axes, "none"), {(): Where(_reason(name))})
-            return [*layers[: index + 1], *([] if _uses_feedback(name, catalogue) else [implied]), *layers[index + 1 :]]
+            implied = Layer(dict.fromkeys(axes, "none"), {(): Where(_reason(name))}, OWN)
+            needed = [] if _uses_feedback(name, layers[index].owner, catalogue) else [implied]
+            return [*layers[: index + 1], *needed, *layers[index + 1 :]]
     return list(layers)
 
 
@@ -40,9 +41,9 @@ def _reason(rule: object) -> str:
     return f"the rule '{rule}' uses no feedback"
 
 
-def _uses_feedback(name: object, catalogue: Catalogue) -> bool:
+def _uses_feedback(name: object, owner: str, catalogue: Catalogue) -> bool:
     try:
-        record = catalogue.find("rule", str(name)).record
+        record = catalogue.find("rule", str(name), owner).record
     except UnknownComponentError:
         return True
     return not isinstance(record, TargetRule) or record.uses_feedback

@@ -28,10 +28,12 @@ class Layer:
     Attributes:
         tree: the values.
         places: where they stand; a value that is not listed stands where the nearest place above it does.
+        owner: the distribution whose recipe says it: names in it mean that distribution's own entries first.
     """
 
     tree: Any
     places: Mapping[Path, Where]
+    owner: str = ""
 
     def where(self, path: Path) -> Where:
         """Where the value at ``path`` stands."""

@@ -6,7 +6,6 @@ once, at its weakest place. Plugins that a layer asks for are taken out of it.
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,10 +16,11 @@ from tpzoo.config.document import read_file
 from tpzoo.config.layer import Layer, layer_of
 from tpzoo.config.overrides import read_overrides
 from tpzoo.config.problems import COMMAND_LINE, Problems, Where
-from tpzoo.plugin.catalogue import Catalogue
+from tpzoo.errors import UnknownComponentError
+from tpzoo.plugin.catalogue import OWN, Catalogue
 from tpzoo.plugin.discovery import is_file, plugin_key
 from tpzoo.plugin.suggest import did_you_mean
-from tpzoo.recipes import find_recipe
+from tpzoo.recipes import find_recipe, recipe_folder
 
 
 @dataclass
@@ -42,8 +42,18 @@ def find_config(name: str, catalogue: Catalogue) -> Path:
 
 
 def _recipe(name: str, catalogue: Catalogue) -> Path | None:
-    found = catalogue.entries("recipe", glob.escape(name))
-    return Path(getattr(found[0].record, "path", "")) if len(found) == 1 else None
+    try:
+        return Path(getattr(catalogue.find("recipe", name).record, "path", ""))
+    except UnknownComponentError:
+        return None
+
+
+def _owner(path: Path, catalogue: Catalogue) -> str:
+    """The distribution that brings the recipe in the file at ``path``; empty if none does."""
+    if path.resolve().is_relative_to(recipe_folder().resolve()):
+        return OWN
+    recipes = ((Path(getattr(entry.record, "path", "")), entry.distribution) for entry in catalogue.entries("recipe"))
+    return next((owner for recipe, owner in recipes if recipe.resolve() == path.resolve()), "")
 
 
 def read_layers(
@@ -90,6 +100,7 @@ class _Reader:
             self.seen.add(path.resolve())
             layer = read_file(path, asked, self.problems, or_else)
             if layer is not None:
+                layer = replace(layer, owner=_owner(path, self.catalogue))
                 self.take(layer, path.parent, (*below, path.resolve()))
             self.problems.files.append(str(path))
 

@@ -65,15 +65,19 @@ class LoadedConfig:
         OmegaConf.set_readonly(made, True)
         return made
 
-    def to_yaml(self) -> str:
-        """The resolved config, which can be run as it is."""
+    def to_yaml(self, full_names: bool = False) -> str:
+        """The resolved config, which can be run as it is.
+
+        Args:
+            full_names: write components as ``distribution/name``, which mean the same whatever else is installed.
+        """
         from tpzoo.config.dump import dump_yaml  # the conformance kit runs where no YAML is read
 
-        return self.header() + dump_yaml(self.plain())
+        return self.header() + dump_yaml(self.plain(full_names))
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self, full_names: bool = False) -> dict[str, Any]:
         """The resolved config as dicts, lists and scalars; what was removed from a table is null."""
-        tree: dict[str, Any] = to_plain(self.experiment)
+        tree: dict[str, Any] = to_plain(self.experiment, full_names)
         # A module can be loaded by a user but not by a config, which might be a stranger's.
         tree["plugins"] = [name for name in self.experiment.plugins if is_file(name)]
         for table in ("probes", "loggers"):

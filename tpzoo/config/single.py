@@ -8,7 +8,7 @@ from typing import Any
 from tpzoo.config.layer import layer_of
 from tpzoo.config.problems import Problems, Where
 from tpzoo.config.validate import Validator
-from tpzoo.plugin.catalogue import Catalogue
+from tpzoo.plugin.catalogue import Catalogue, Entry, PluginInfo
 from tpzoo.plugin.records import Record
 
 
@@ -23,8 +23,9 @@ def settings_from(record: Record, values: Mapping[str, Any], catalogue: Catalogu
     Raises:
         ConfigError: a value is not one that a config could give.
     """
-    problems, owner = Problems(), f"{record.kind} '{record.name}'"
-    layer, cls = layer_of(values, Where(owner), problems), record.config or record.shared
+    problems, owner = Problems(), catalogue.entry(record) or Entry(record, PluginInfo(key="", distribution=""))
+    layer = layer_of(values, Where(f"{record.kind} '{record.name}'"), problems)
+    cls = record.config or record.shared
     settings = Validator(catalogue, problems).settings(cls, cls() if cls else None, [(layer, layer.tree)], (), owner)
     problems.raise_any()
     return settings

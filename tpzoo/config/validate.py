@@ -3,7 +3,7 @@
 Layers are dicts, lists and scalars, weakest first. At every place the validator has what the layers say there and takes
 the strongest; a list or a value by name is one value and is taken whole. A component is chosen before its settings are
 read: another name drops what weaker layers set, except for the settings that all components of the kind share. What a
-stronger layer replaces is checked all the same.
+stronger layer replaces is checked all the same, where the component that it is of is known here.
 
 Nothing is left for OmegaConf to merge. Its own merge joins two values by name, keeps the settings of a component that
 was replaced, lets ``???`` pass and stops at the first error. pydantic's TypeAdapter would take over no more than
@@ -13,6 +13,7 @@ was replaced, lets ``???`` pass and stops at the first error. pydantic's TypeAda
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tpzoo.config.fields import Field, fields_of
@@ -21,13 +22,22 @@ from tpzoo.config.problems import DEFAULT, Path, Problems, Where, dotted
 from tpzoo.config.scalars import Unquoted, value_of
 from tpzoo.config.typed import INVALID, read_field
 from tpzoo.errors import TpzooError, UnknownComponentError
-from tpzoo.plugin.catalogue import Catalogue, Entry, quote
+from tpzoo.plugin.catalogue import OWN, Catalogue, Entry, quote
 from tpzoo.plugin.records import Record
 from tpzoo.plugin.settings import Component
 from tpzoo.plugin.suggest import did_you_mean, name_hint
 
 Stack = list[tuple[Layer, Any]]
 """What the layers that say something of a place say there, weakest first."""
+
+
+@dataclass(frozen=True)
+class _Name:
+    """A component's name as it was written, the distribution whose recipe or entry says it, and where it stands."""
+
+    text: str
+    owner: str
+    where: Where
 
 
 class Validator:
@@ -48,13 +58,13 @@ class Validator:
         self.origins: dict[str, str] = {}
         self.records: dict[str, Record] = {}
 
-    def settings(self, cls: Any, base: Any, stack: Stack, path: Path = (), owner: str = "") -> Any:
+    def settings(self, cls: Any, base: Any, stack: Stack, path: Path = (), owner: Entry | None = None) -> Any:
         """Return an instance of a settings dataclass.
 
         Args:
             cls: the dataclass; None if there is nothing to set.
             base: an instance with the defaults.
-            owner: the component whose settings these are, for messages; empty for the schema's own.
+            owner: the component whose settings these are; None for the schema's own.
         """
         known = fields_of(cls)
         given = _by_key(stack, known, path)
@@ -73,14 +83,15 @@ class Validator:
             self.problems.add(where, path, quote(error) if isinstance(error, TpzooError) else str(error))
             return base
 
-    def _field(self, field: Field, default: Any, stack: Stack, path: Path, owner: str) -> Any:
+    def _field(self, field: Field, default: Any, stack: Stack, path: Path, owner: Entry | None) -> Any:
         if field.role == "component":
-            return self._component(field.kind, default.name, stack, path)
+            named = _Name(default.name, owner.distribution if owner else "", DEFAULT)
+            return self._component(field.kind, named, stack, path)
         if field.role == "table":
             return self._table(field.kind, default, stack, path)
         if field.role == "group":
             return self._group(field, default, stack, path)
-        value, origin = default, f"default of {owner}" if owner else str(DEFAULT)
+        value, origin = default, f"default of {_called(owner)}" if owner else str(DEFAULT)
         for layer, node in stack:
             found = read_field(field, node, path, layer.note(self.problems))
             if found is not INVALID:
@@ -98,8 +109,11 @@ class Validator:
                 self.problems.add(layer.where(path), path, f"expected a mapping with any of {keys}")
         return self.settings(field.hint, default, mappings, path)
 
-    def _component(self, kind: str, name: str, stack: Stack, path: Path, where: Where = DEFAULT) -> Component:
-        """Choose a component and read its settings; ``name``, from ``where``, holds unless a layer has another."""
+    def _component(self, kind: str, name: _Name, stack: Stack, path: Path) -> Component:
+        """Choose a component and read its settings; ``name`` holds unless a layer has another.
+
+        Only the name that holds must be known: what a weaker layer chose may not be installed here.
+        """
         kept: Stack = []
         for layer, node in stack:
             chosen = selection(node, path)
@@ -108,33 +122,35 @@ class Validator:
                 if not isinstance(chosen[0], str) or not chosen[0].strip():
                     self._not_a_name(kind, at, path)
                     continue
-                if chosen[0] != name:
-                    after = self._find(kind, chosen[0], at, path)
-                    kept = self._surviving(kind, name, after, kept, path, where) if kept else []
-                name, where = str(chosen[0]), at
+                before, name = name, _Name(str(chosen[0]), layer.owner, at)
+                if kept and (before.text, before.owner) != (name.text, name.owner):
+                    kept = self._surviving(kind, before, name, kept, path)
             if isinstance(node, dict):
                 kept.append((layer, {key: item for key, item in node.items() if key not in (None, "name")}))
-        return self._chosen(kind, name, kept, path, where)
+        return self._chosen(kind, name, kept, path)
 
-    def _surviving(self, kind: str, name: str, after: Entry | None, stack: Stack, path: Path, where: Where) -> Stack:
-        """What is left of the settings of the component called ``name`` if ``after`` takes its place."""
-        before = self._find(kind, name, where, path)
-        if before is None or after is None or before.record is after.record:
-            return stack if before is not None and after is not None else []
-        self._aside()._chosen(kind, name, stack, path, where)
+    def _surviving(self, kind: str, old: _Name, new: _Name, stack: Stack, path: Path) -> Stack:
+        """What is left of the settings of the component called ``old`` if that called ``new`` takes its place."""
+        try:
+            before, after = (self.catalogue.find(kind, name.text, name.owner) for name in (old, new))
+        except UnknownComponentError:
+            return []
+        if before.record is after.record:
+            return stack
+        self._aside()._chosen(kind, old, stack, path)
         shared = fields_of(after.record.shared)
         kept = shared.keys() | _beside(shared).keys()
         return [(layer, {key: item for key, item in node.items() if key in kept}) for layer, node in stack]
 
-    def _chosen(self, kind: str, name: str, stack: Stack, path: Path, where: Where) -> Component:
-        entry = self._find(kind, name, where, path)
+    def _chosen(self, kind: str, name: _Name, stack: Stack, path: Path) -> Component:
+        entry = self._find(kind, name, path)
         if entry is None:
-            return Component(name)
+            return Component(name.text)
         record = entry.record
-        self.origins[dotted(path)], self.records[dotted(path)] = str(where), record
+        self.origins[dotted(path)], self.records[dotted(path)] = str(name.where), record
         cls: Any = record.config or record.shared
-        settings = self.settings(cls, cls() if cls else None, stack, path, f"{kind} '{record.name}'")
-        return Component(name, settings, entry.distribution)
+        settings = self.settings(cls, cls() if cls else None, stack, path, entry)
+        return Component(name.text, settings, entry.distribution)
 
     def _table(self, kind: str, default: Mapping[str, Any], stack: Stack, path: Path) -> dict[str, Component]:
         """Read any number of components: a key adds or changes one, null removes it; null for all removes them all."""
@@ -154,32 +170,33 @@ class Validator:
                 elif _is_null(item) and key in entries:
                     self._drop(kind, entries, [key], path)
                 elif _is_null(item):
-                    self._find(kind, key, layer.where(place), place)  # notes an unknown name
+                    self._find(kind, _Name(key, layer.owner, layer.where(place)), place)  # notes an unknown name
                 elif "." in key:
                     self.problems.add(layer.where(place), place, "a key here cannot hold a dot")
                 else:
                     entries.setdefault(key, []).append((layer, item))
         found = {}
         for key, nodes in entries.items():
-            where = DEFAULT if key in default or not nodes else nodes[0][0].where((*path, key))
-            found[key] = self._component(kind, key, nodes, (*path, key), where)
+            first = None if key in default or not nodes else nodes[0][0]
+            name = _Name(key, first.owner, first.where((*path, key))) if first else _Name(key, OWN, DEFAULT)
+            found[key] = self._component(kind, name, nodes, (*path, key))
         return found
 
     def _drop(self, kind: str, entries: dict[str, Stack], keys: Sequence[str], path: Path) -> None:
         """Take entries out of a table; what they say is checked all the same."""
         for key in keys:
             if stack := entries.pop(key):
-                self._aside()._component(kind, key, stack, (*path, key))
+                self._aside()._component(kind, _Name(key, OWN, DEFAULT), stack, (*path, key))
 
     def _aside(self) -> Validator:
         """A validator for what a stronger layer replaces, of which nothing but the problems is kept."""
         return Validator(self.catalogue, self.problems, complete=False)
 
-    def _find(self, kind: str, name: str, where: Where, path: Path) -> Entry | None:
+    def _find(self, kind: str, name: _Name, path: Path) -> Entry | None:
         try:
-            return self.catalogue.find(kind, name)
+            return self.catalogue.find(kind, name.text, name.owner)
         except UnknownComponentError as error:
-            self.problems.add(where, path, f"{error.what}. {error.hint}".strip())
+            self.problems.add(name.where, path, f"{error.what}. {error.hint}".strip())
             return None
 
     def _not_a_name(self, kind: str, where: Where, path: Path) -> None:
@@ -217,15 +234,19 @@ def _moved(layer: Layer, path: Path, name: str) -> Layer:
     """The places of what a layer has at ``path``, for where it belongs: within ``name``."""
     below = {place: where for place, where in layer.places.items() if place[: len(path)] == path}
     within = {(*path[:-1], name, *place[len(path) - 1 :]): where for place, where in below.items()}
-    return Layer({}, {(): layer.where(path), **within})
+    return Layer({}, {(): layer.where(path), **within}, layer.owner)
 
 
-def _unknown(key: str, known: Mapping[str, Field], path: Path, owner: str) -> str:
-    if not owner:
+def _called(owner: Entry) -> str:
+    return f"{owner.record.kind} '{owner.record.name}'"
+
+
+def _unknown(key: str, known: Mapping[str, Field], path: Path, owner: Entry | None) -> str:
+    if owner is None:
         return f"unknown key. {did_you_mean(key, known if path else [*known, 'extends'])}".strip()
     if not known:
-        return f"not an option: {owner} has none"
-    return f"not an option of {owner}. {name_hint(key, known)}"
+        return f"not an option: {_called(owner)} has none"
+    return f"not an option of {_called(owner)}. {name_hint(key, known)}"
 
 
 def _is_blank(node: Any) -> bool:

@@ -15,6 +15,9 @@ from tpzoo.plugin.twins import nearest_twins
 
 R = TypeVar("R", bound=Record)
 
+OWN = "tpzoo"
+"""The distribution of what tpzoo itself brings."""
+
 
 @dataclass(frozen=True)
 class PluginInfo:
@@ -77,7 +80,7 @@ class Catalogue:
 
     @property
     def conflicts(self) -> tuple[PluginError, ...]:
-        """Names that two plugins give to records of one kind; such a name must be written ``distribution/name``."""
+        """Names that two plugins give to records of one kind: one of them must be written ``distribution/name``."""
         grouped: dict[tuple[str, str], list[Entry]] = {}
         for entry in self._entries:
             grouped.setdefault((entry.record.kind, entry.record.name), []).append(entry)
@@ -105,29 +108,42 @@ class Catalogue:
         """Return the names of one kind, sorted."""
         return sorted({entry.record.name for entry in self._of(kind)})
 
-    def find(self, kind: str, name: str) -> Entry:
+    def find(self, kind: str, name: str, owner: str = "") -> Entry:
         """Return the entry called ``name`` or ``distribution/name``.
+
+        Where several distributions have one called ``name``, it is that of ``owner``, or else tpzoo's own: what one
+        more plugin brings never changes what a name meant before.
+
+        Args:
+            owner: the distribution that the name is written in, such as that of a recipe; empty for none.
 
         Raises:
             UnknownComponentError: there is none (near names, and the errors of plugins that might have had it, are
-                quoted), or two distributions have one (both are named).
+                quoted), or two other distributions have one (both are named).
         """
-        found = [entry for entry in self._of(kind) if entry.record.name == name] or self._qualified(kind, name)
+        own = self._qualified(kind, name) if name.startswith(f"{OWN}/") else []
+        found = own or [entry for entry in self._of(kind) if entry.record.name == name] or self._qualified(kind, name)
         if not found:
             raise UnknownComponentError(f"unknown {kind} '{name}'", self._hint(kind, name))
-        if len(found) > 1:
-            raise UnknownComponentError(*_conflict(kind, name, found))
-        return found[0]
+        for distribution in (owner, OWN):
+            found = [entry for entry in found if normal_name(entry.distribution) == normal_name(distribution)] or found
+            if len(found) == 1:
+                return found[0]
+        raise UnknownComponentError(*_conflict(kind, name, found))
 
     def get(self, kind: type[R], name: str) -> R:
         """Return the record of class ``kind`` called ``name``; errors as :meth:`find`."""
         return cast(R, self.find(kind.kind, name).record)
 
+    def entry(self, record: Record) -> Entry | None:
+        """The entry of a record, which says whose it is; None if it is in no plugin of this catalogue."""
+        return next((entry for entry in self._of(record.kind) if entry.record is record), None)
+
     def twin(self, module_type: type) -> Twin:
-        """Return the twin of a module type or of its nearest ancestor that has one.
+        """Return the twin of a module type or of its nearest ancestor that has one; of several tpzoo's own.
 
         Raises:
-            UnknownComponentError: no ancestor has a twin, or the nearest has two.
+            UnknownComponentError: no ancestor has a twin, or the nearest has two of other distributions.
         """
         entries = [entry for entry in self._of("twin") if isinstance(entry.record, Twin)]
         found = nearest_twins(module_type, entries, lambda entry: cast(Twin, entry.record).module)
@@ -137,6 +153,7 @@ class Catalogue:
                 f"no twin for the module type {module_type.__name__}",
                 f"known: {known}. A plugin can add one by the hook tpzoo_twins.",
             )
+        found = [entry for entry in found if entry.distribution == OWN] or found
         if len(found) > 1:
             raise UnknownComponentError(*_conflict("twin", module_type.__name__, found))
         return cast(Twin, found[0].record)

@@ -14,7 +14,7 @@ import yaml  # type: ignore[import-untyped]
 
 from tpzoo.config import load
 from tpzoo.errors import DataError, TpzooError
-from tpzoo.plugin.catalogue import Catalogue
+from tpzoo.plugin.catalogue import OWN, Catalogue
 from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.report.confirmed import confirm
 from tpzoo.report.metrics import Metrics, Series, read_events
@@ -175,7 +175,19 @@ def _config(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} is not a config: {' '.join(str(error).split())}") from error
     if not isinstance(config, dict):
         raise DataError(f"{path} is not a config: it holds no keys")
-    return config
+    return {key: _short_names(value) for key, value in config.items()}
+
+
+def _short_names(value: Any) -> Any:
+    """The same with ``dtp`` for ``tpzoo/dtp``: what tpzoo itself brings is called by its bare name."""
+    if isinstance(value, list):
+        return [_short_names(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key: _short_names(each) for key, each in value.items()}
+    if isinstance(found.get("name"), str):
+        found["name"] = found["name"].removeprefix(f"{OWN}/")
+    return found
 
 
 def _with_later_settings(config: dict[str, Any]) -> dict[str, Any]:

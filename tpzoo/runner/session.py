@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import nn
 
+from tpzoo.assembly.method import choose
 from tpzoo.config import LoadedConfig
 from tpzoo.engine.logger import Logger, RunInfo
 from tpzoo.errors import CheckpointError
@@ -257,7 +258,7 @@ class Run:
         info = RunInfo(
             experiment.name,
             self.where.path,
-            self.loaded.to_yaml(),
+            self.loaded.to_yaml(full_names=True),
             experiment.epochs,
             self.training.steps_per_epoch,
             cursor.step if resumed else None,
@@ -293,7 +294,7 @@ def modules_of(built: Built) -> dict[str, nn.Module]:
 def _describe(
     where: RunFolder, loaded: LoadedConfig, catalogue: Catalogue, built: Built, command: Sequence[str]
 ) -> None:
-    where.describe(loaded.to_yaml(), command=command, environment=_environment(loaded, catalogue, built))
+    where.describe(loaded.to_yaml(full_names=True), command=command, environment=_environment(loaded, catalogue, built))
 
 
 def _say(built: Built, quiet: bool) -> None:
@@ -316,9 +317,9 @@ def _environment(loaded: LoadedConfig, catalogue: Catalogue, built: Built) -> di
 def _loggers(loaded: LoadedConfig, catalogue: Catalogue, path: Path, quiet: bool) -> dict[str, Logger]:
     made: dict[str, Logger] = {}
     for name, chosen in loaded.experiment.loggers.items():
-        record = catalogue.find("logger", chosen.name).record
-        if not (quiet and "terminal" in record.provides):
-            made[name] = record.builder()(chosen.settings, path)
+        logger = choose("logger", chosen, catalogue)
+        if not (quiet and "terminal" in logger.record.provides):
+            made[name] = logger.record.builder()(chosen.settings, path)
     return made
 
 
