@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "files": set(),
     "sealed": {"files"},
     "digests": {"files"},
-    "plugin": {"_version"},
+    "plugin": {"_version", "files"},
     "engine": {"files", "digests", "plugin.settings", "plugin.names", "plugin.suggest"},
     "assembly": {"plugin", "engine"},
     "config": {"plugin", "assembly.experiment", "assembly.legality", "recipes"},

@@ -11,7 +11,7 @@ import click
 from tpzoo._version import __version__
 from tpzoo.errors import TpzooError
 
-VERBS = ("train", "evaluate", "report", "list", "show", "plugins", "check", "matrix", "new-plugin", "cite")
+VERBS = ("train", "evaluate", "report", "list", "show", "plugins", "check", "matrix", "new-plugin", "trust", "cite")
 
 # What the user's machine refuses, not a bug of ours: no space, no quota, a limit on files, no permission, a read-only
 # file system, a failing disk.
@@ -31,8 +31,12 @@ class Verbs(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
+        from tpzoo.cli.trust import terminal
+        from tpzoo.plugin.trust import asking
+
         try:
-            return super().invoke(ctx)
+            with asking(terminal()):
+                return super().invoke(ctx)
         except TpzooError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)

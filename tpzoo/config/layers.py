@@ -115,9 +115,9 @@ class _Reader:
             recipe = None if path.exists() else _recipe(name, self.catalogue)
             self.read(recipe or path, where, below, _nor_recipe(name, self.catalogue))
         for name, where in self._names(tree.pop("plugins", ()), layer, "plugins", "a list of paths of Python files"):
-            refused = folder is not None and _refused(folder, name)
-            if refused:
-                self.problems.add(where, ("plugins",), refused)
+            if folder is not None and not name.endswith(".py"):
+                hint = f"a module is loaded by --plugin {name} or by TPZOO_PLUGINS"
+                self.problems.add(where, ("plugins",), f"'{name}' is no Python file: {hint}")
             else:
                 key = plugin_key(str((folder or Path()) / name) if is_file(name) else name)
                 self.layers.plugins.setdefault(key, where)
@@ -132,17 +132,3 @@ class _Reader:
                 yield str(name), where
             else:
                 self.problems.add(where, (key,), f"expected {expected}")
-
-
-def _refused(folder: Path, name: str) -> str | None:
-    """Why a config file may not load this plugin, or None.
-
-    A config can come from a stranger, so it can load neither modules nor files from anywhere: only files that lie
-    beside it or in the folder in which the user works.
-    """
-    if not name.endswith(".py"):
-        return f"'{name}' is no Python file: a module is loaded by --plugin {name} or by TPZOO_PLUGINS"
-    path = (folder / name).resolve()
-    if any(path.is_relative_to(allowed.resolve()) for allowed in (folder, Path.cwd())):
-        return None
-    return f"'{name}' lies neither beside this file nor in the current folder: load it by --plugin {path}"

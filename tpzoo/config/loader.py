@@ -15,8 +15,11 @@ from tpzoo.config.layers import Layers, read_layers
 from tpzoo.config.problems import COMMAND_LINE, Problems, Where
 from tpzoo.config.resolved import LoadedConfig
 from tpzoo.config.validate import Validator
+from tpzoo.errors import PluginError
 from tpzoo.plugin.catalogue import Catalogue, quote
-from tpzoo.plugin.discovery import load_catalogue, plugin_key, with_plugins
+from tpzoo.plugin.discovery import is_blocked, is_file, load_catalogue, plugin_key, with_plugins
+from tpzoo.plugin.files import PluginFile, read_file
+from tpzoo.plugin.trust import require_trust
 
 
 def load(
@@ -33,9 +36,11 @@ def load(
         overrides: ``key=value``, stronger than the file.
         catalogue: where components and recipes are looked up; None loads every plugin that is installed. Plugins that
             the config names are added.
-        plugins: further plugins, as ``--plugin`` names them: files or modules.
+        plugins: further plugins, as ``--plugin`` names them: files or modules. A file takes the place of one of the
+            same file name that the config asks for.
 
     Raises:
+        UntrustedError: the config asks for a plugin file that the user has neither named nor trusted.
         ConfigError: one line for each problem of the config, with its place and what would work.
         CompatibilityError: the chosen components cannot work together.
     """
@@ -43,8 +48,9 @@ def load(
     catalogue = load_catalogue(plugins) if catalogue is None else with_plugins(catalogue, plugins)
     layers = read_layers(config, overrides, catalogue, problems)
     for name in plugins:
-        layers.plugins.setdefault(plugin_key(name), Where(COMMAND_LINE, f"--plugin {name}"))
-    catalogue = with_plugins(catalogue, list(layers.plugins))
+        layers.plugins[plugin_key(name)] = Where(COMMAND_LINE, f"--plugin {name}")
+    replaced = _replace_plugins(layers, catalogue)
+    catalogue = with_plugins(catalogue, _allowed(layers, catalogue, problems))
     _report_plugins(layers, catalogue, problems)
     validator = Validator(catalogue, problems)
     stack = [(layer, layer.tree) for layer in with_implied(layers.found, catalogue)]
@@ -57,7 +63,46 @@ def load(
     experiment = replace(experiment, plugins=tuple(layers.plugins))
     origins["plugins"] = ", ".join(map(str, layers.plugins.values())) or "default"
     check_compatible(validator.records, catalogue)
-    return LoadedConfig(experiment, origins, notices(origins, experiment.rule.name), validator.records, catalogue)
+    said = [*replaced, *notices(origins, experiment.rule.name)]
+    return LoadedConfig(experiment, origins, said, validator.records, catalogue)
+
+
+def _replace_plugins(layers: Layers, catalogue: Catalogue) -> list[str]:
+    """Drop a config's plugin file where the user named another one of the same file name; a notice for each.
+
+    Both would bring the same entries, and what the user names is stronger.
+    """
+    named = {key for key, where in layers.plugins.items() if where.source == COMMAND_LINE}
+    named |= {plugin.key for plugin in catalogue.plugins if plugin.requested}
+    stems = {Path(key).stem: key for key in named if is_file(key)}
+    said = []
+    for key in [key for key in layers.plugins if is_file(key) and key not in named]:
+        if (other := stems.get(Path(key).stem)) is not None:
+            said.append(f"plugin {other}: in place of {key}, which {layers.plugins.pop(key)} names")
+    return said
+
+
+def _allowed(layers: Layers, catalogue: Catalogue, problems: Problems) -> list[str | PluginFile]:
+    """The plugins that are to be loaded; a file that only a config names must be trusted.
+
+    Raises:
+        UntrustedError: it is not.
+    """
+    loaded = {plugin.key for plugin in catalogue.plugins}
+    allowed: list[str | PluginFile] = []
+    for key, where in layers.plugins.items():
+        if where.source == COMMAND_LINE or key in loaded:
+            allowed.append(key)
+            continue
+        try:
+            file = read_file(Path(key))
+        except PluginError as error:
+            problems.add(where, ("plugins",), quote(error))
+        else:
+            if not is_blocked(file.path):  # it would not run
+                require_trust(file, str(where))
+            allowed.append(file)
+    return allowed
 
 
 def _report_plugins(layers: Layers, catalogue: Catalogue, problems: Problems) -> None:

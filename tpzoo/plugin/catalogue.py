@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 from tpzoo.errors import PluginError, TpzooError, UnknownComponentError
@@ -32,6 +32,8 @@ class PluginInfo:
         error: why it cannot be used.
         blocked: it is named by ``TPZOO_BLOCK`` and was not loaded.
         requested: it was asked for by name, by the command line, a config or ``TPZOO_PLUGINS``.
+        module: the name of the Python module that it is.
+        content: the bytes that ran, of a plugin that is a single file.
     """
 
     key: str
@@ -42,6 +44,8 @@ class PluginInfo:
     error: PluginError | None = None
     blocked: bool = False
     requested: bool = False
+    module: str = ""
+    content: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ pluggy's own loader of entry points stops at the first plugin that fails and sil
 uses the same entry name, hence this one. Three environment variables steer it:
 
 ``TPZOO_PLUGINS``
-    further plugins, files (``my_rule.py``) or modules (``my_package.plugin``), separated like ``PATH``.
+    further plugins, files (``my_rule.py``) or modules (``my_package.plugin``), separated like ``PATH``. Files are
+    trusted from then on, as with ``--plugin``.
 ``TPZOO_BLOCK``
     what not to load, separated by commas: distributions (``tpzoo-timm``), entries (``tpzoo-timm:models``), files or
     modules. Built-ins cannot be blocked.
@@ -26,7 +27,8 @@ from pathlib import Path
 from tpzoo.errors import PluginError
 from tpzoo.plugin.catalogue import Catalogue, PluginInfo, normal_name
 from tpzoo.plugin.collecting import collect
-from tpzoo.plugin.files import load_file
+from tpzoo.plugin.files import PluginFile, read_file
+from tpzoo.plugin.trust import remember
 
 GROUP = "tpzoo"
 
@@ -73,8 +75,11 @@ def load_catalogue(plugins: Sequence[str] = (), builtins: Sequence[str] = BUILTI
     return _catalogue(infos, [*_installed(), *(_named(name) for name in [*_from_environment(), *plugins])])
 
 
-def with_plugins(catalogue: Catalogue, plugins: Sequence[str]) -> Catalogue:
-    """Return ``catalogue`` with further plugins, given as for :func:`load_catalogue`; errors as there."""
+def with_plugins(catalogue: Catalogue, plugins: Sequence[str | PluginFile]) -> Catalogue:
+    """Return ``catalogue`` with further plugins, given as for :func:`load_catalogue`; errors as there.
+
+    A file that is given by its name is trusted from now on, in this version; one that was read before is not.
+    """
     return _catalogue(catalogue.plugins, [_named(name) for name in plugins]) if plugins else catalogue
 
 
@@ -135,7 +140,7 @@ def is_file(name: str) -> bool:
 def _builtin(module: str) -> _Found:
     from tpzoo._version import __version__
 
-    info = PluginInfo(key=f"tpzoo:{module}", distribution="tpzoo", version=__version__, source=module)
+    info = PluginInfo(key=f"tpzoo:{module}", distribution="tpzoo", version=__version__, source=module, module=module)
     return _Found(info, lambda: importlib.import_module(module))
 
 
@@ -144,7 +149,9 @@ def _installed() -> Iterator[_Found]:
     # In a fixed order, so that messages do not depend on the order of the folders on the disk.
     for distribution, entry in sorted(found, key=lambda pair: (pair[0], pair[1].name)):
         version = entry.dist.version if entry.dist else ""
-        info = PluginInfo(f"{distribution}:{entry.name}", distribution, version or "", source=entry.value)
+        info = PluginInfo(
+            f"{distribution}:{entry.name}", distribution, version or "", source=entry.value, module=entry.module
+        )
         yield _Found(info, entry.load)
 
 
@@ -153,13 +160,42 @@ def plugin_key(name: str) -> str:
     return str(Path(name).expanduser().resolve()) if is_file(name) else name
 
 
-def _named(name: str) -> _Found:
-    if is_file(name):
-        path = Path(plugin_key(name))
-        info = PluginInfo(key=str(path), distribution=path.stem, source=name, requested=True)
-        return _Found(info, lambda: load_file(path))
-    info = PluginInfo(key=name, distribution=name, source=name, requested=True)
-    return _Found(info, lambda: importlib.import_module(name))
+def _named(name: str | PluginFile) -> _Found:
+    if isinstance(name, PluginFile):
+        return _file(name, str(name.path), name.load)
+    if not is_file(name):
+        info = PluginInfo(key=name, distribution=name, source=name, requested=True, module=name)
+        return _Found(info, lambda: importlib.import_module(name))
+    path = Path(plugin_key(name))
+    try:
+        file = read_file(path)
+    except PluginError as error:
+        failed = error
+        return _Found(
+            PluginInfo(str(path), path.stem, source=name, requested=True, error=failed), lambda: _raise(failed)
+        )
+
+    def load() -> object:
+        remember(file)
+        return file.load()
+
+    return _file(file, name, load)
+
+
+def _file(file: PluginFile, source: str, load: Callable[[], object]) -> _Found:
+    info = PluginInfo(
+        key=str(file.path),
+        distribution=file.path.stem,
+        source=source,
+        requested=True,
+        module=file.module,
+        content=file.content,
+    )
+    return _Found(info, load)
+
+
+def _raise(error: PluginError) -> object:
+    raise error
 
 
 def _from_environment() -> list[str]:
@@ -169,6 +205,11 @@ def _from_environment() -> list[str]:
 def _blocked() -> set[str]:
     names = (name.strip() for name in os.environ.get("TPZOO_BLOCK", "").split(","))
     return {name for name in names if name}
+
+
+def is_blocked(path: Path) -> bool:
+    """Whether ``TPZOO_BLOCK`` names a plugin's file."""
+    return _is_blocked(PluginInfo(key=str(path), distribution=path.stem), _blocked())
 
 
 def _strict() -> bool:

@@ -11,6 +11,7 @@ from tpzoo import ConfigError, Recipe
 from tpzoo.config import load
 from tpzoo.config.scalars import parse_scalar
 from tpzoo.plugin.catalogue import Catalogue, PluginInfo
+from tpzoo.plugin.trust import trust_folder
 from tpzoo.recipes import recipe_folder
 
 
@@ -84,6 +85,7 @@ def test_plugins_of_all_layers_add_up(tmp_path: Path, load_text: Load) -> None:
             f"from tpzoo import TargetRule, hookimpl\n\n@hookimpl\ndef tpzoo_target_rules():\n"
             f"    yield TargetRule(name={name!r}, summary='s', build=print)\n"
         )
+    trust_folder(tmp_path)
     loaded = load_text("extends: base.yaml\nplugins: [two.py]\nrule: two", base="plugins: [one.py]\nrule: one")
     assert [Path(name).stem for name in loaded.experiment.plugins] == ["one", "two"]
     assert loaded.origins["plugins"] == "base.yaml:1, exp.yaml:2"

@@ -12,6 +12,7 @@ from tests.support.config_kit import RICH, Load
 from tpzoo import CompatibilityError, ConfigError, SettingError
 from tpzoo.config import load, settings_from, smallest, to_plain
 from tpzoo.plugin.catalogue import Catalogue
+from tpzoo.plugin.trust import trust_folder
 
 
 @pytest.mark.parametrize(
@@ -123,6 +124,7 @@ def test_the_config_s_own_plugin_is_loaded_from_beside_it(
         "from tpzoo import TargetRule, hookimpl\n\n@hookimpl\ndef tpzoo_target_rules():\n"
         "    yield TargetRule(name='mine', summary='mine', build=print)\n"
     )
+    trust_folder(tmp_path)
     loaded = load_text("plugins: [mine.py]\nrule: mine")
     assert loaded.experiment.rule.distribution == "mine"
     assert loaded.experiment.plugins == (str(tmp_path / "mine.py"),)

@@ -15,7 +15,7 @@ import pytest
 import tpzoo
 from tpzoo.plugin import hookspecs
 from tpzoo.plugin.collecting import collect
-from tpzoo.plugin.files import load_file
+from tpzoo.plugin.files import read_file
 from tpzoo.plugin.records import KINDS
 
 
@@ -25,7 +25,7 @@ def test_the_example_of_a_hook_is_a_plugin_that_works(hook: str, tmp_path: Path)
     (tmp_path / "mnist.yaml").write_text("rule: dtp\n")
     plugin = tmp_path / f"{hook}.py"
     plugin.write_text(dedent(docstring.partition("::\n")[2]))
-    (record,) = collect(load_file(plugin), hook)
+    (record,) = collect(read_file(plugin).load(), hook)
     assert type(record) is hookspecs.HOOKS[hook]
 
 
