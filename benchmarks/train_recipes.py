@@ -119,7 +119,7 @@ def table(
 
 def outcome(summary: Summary, folder: Path) -> Outcome:
     """What the run in ``folder`` came to, and what it ran on."""
-    environment = json.loads((folder / "environment.json").read_text("utf-8"))
+    environment = json.loads((folder / "environment.json").read_text("utf-8"))["sessions"][-1]
     where = f"{summary.device}, torch {environment['packages']['torch']}, {environment['threads']} threads"
     errors = [
         None if accuracy is None else 100 * (1 - accuracy)

@@ -84,6 +84,7 @@ def test_killed_while_it_discards_the_run_ends_as_an_undisturbed_one(
     def discard(folder: Path) -> None:
         run(loaded, folder, resume=True, checkpoint="epoch-0001", discard_later=True)
 
+    discard(Path(shutil.copytree(stopped, tmp_path / "first")))  # what a process does once is not counted
     with Moments().watch() as moments:
         discard(Path(shutil.copytree(stopped, tmp_path / "counted")))
     early = range(1, 25, 3)  # from the status and the labels to the first save

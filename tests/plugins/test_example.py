@@ -33,7 +33,9 @@ def test_its_recipe_trains_by_name(environment: dict[str, str], tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["test_accuracy"] > 0.9
     said = json.loads((tmp_path / "run" / "environment.json").read_text())
-    assert said["plugins"]["tpzoo-example"] == "0.1.0"
+    (session,) = said["sessions"]
+    assert session["plugins"]["tpzoo-example"] == "0.1.0"
+    assert sorted(session["code"]) == ["tpzoo", "tpzoo-example"]
 
 
 def test_its_entries_mix_with_the_built_ins(environment: dict[str, str], tmp_path: Path) -> None:

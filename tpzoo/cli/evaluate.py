@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--split", type=click.Choice(["test", "validation", "train"]), default="test", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of a line.")
 @click.option("--other-data", is_flag=True, help="Score on other data than the run was trained on.")
+@click.option("--changed-plugin", is_flag=True, help="Score though the code of a plugin changed since.")
 @plugin_option
 def command(
     run: Path,
@@ -30,6 +31,7 @@ def command(
     split: str,
     as_json: bool,
     other_data: bool,
+    changed_plugin: bool,
     plugins: tuple[str, ...],
 ) -> None:
     """Rebuild the run in folder RUN from its config, load a checkpoint and print loss and accuracy.
@@ -38,7 +40,7 @@ def command(
     """
     from tpzoo.runner.saved import evaluate_run  # loads torch
 
-    found = evaluate_run(run, checkpoint, split, overrides, plugins, other_data)
+    found = evaluate_run(run, checkpoint, split, overrides, plugins, other_data, changed_plugin)
     click.echo(json.dumps(describe(found), indent=2) if as_json else line(found))
 
 

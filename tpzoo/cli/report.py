@@ -29,11 +29,17 @@ import click
     show_default=True,
     help="Draw rolling means over so many points of each seed. The tables hold what was measured.",
 )
-def command(runs: tuple[Path, ...], out: Path, title: str | None, formats: tuple[str, ...], smooth: int) -> None:
+@click.option(
+    "--join-code", is_flag=True, help="Runs that were made with other code are one method; the report says so."
+)
+def command(
+    runs: tuple[Path, ...], out: Path, title: str | None, formats: tuple[str, ...], smooth: int, join_code: bool
+) -> None:
     """Compare runs: results, learning curves, and what their probes measured.
 
     RUNS are run folders, or folders that contain some at any depth. Runs that differ in nothing but their seeds are one
-    method. Writes report.md, report.html (one page that needs no other file), figures/ and tables/ (CSV).
+    method; runs that were made with other code or on other data are not. Writes report.md, report.html (one page that
+    needs no other file), figures/ and tables/ (CSV).
 
     A run that cannot be read is named and left out. Ends with 2 if there is none to report on.
     """
@@ -41,7 +47,7 @@ def command(runs: tuple[Path, ...], out: Path, title: str | None, formats: tuple
     from tpzoo.report.write import write_report  # loads numpy and, to draw, matplotlib
 
     with asking(None):  # to read a run is not to run its code
-        written = write_report(runs, out, title, tuple(dict.fromkeys(formats)), smooth)
+        written = write_report(runs, out, title, tuple(dict.fromkeys(formats)), smooth, join_code)
     for warning in written.warnings:
         click.echo(f"Warning: {warning}", err=True)
     counts = {"method": written.methods, "run": written.runs, "figure": written.figures, "table": written.tables}

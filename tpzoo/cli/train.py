@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     help="Threads that compute on a CPU; default all cores, or with --resume as many as the run was started with.",
 )
 @plugin_option
+@click.option("--changed-plugin", is_flag=True, help="With --resume: go on though the code of a plugin changed.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def command(
     overrides: tuple[str, ...],
@@ -41,6 +42,7 @@ def command(
     discard_later: bool,
     threads: int | None,
     plugins: tuple[str, ...],
+    changed_plugin: bool,
     quiet: bool,
 ) -> None:
     """Run the experiment that CONFIG describes, with every KEY=VALUE put over it.
@@ -56,11 +58,20 @@ def command(
         raise click.UsageError("--resume takes that run's config: give no CONFIG")
     if resume is None and (discard_later or checkpoint != "last"):
         raise click.UsageError("--checkpoint and --discard-later go with --resume")
+    if resume is None and changed_plugin:
+        raise click.UsageError("--changed-plugin goes with --resume")
 
     from tpzoo.config import load
 
     finished = resume is not None and not discard_later and run_dir is None and is_done(resume)
-    loaded = load(config if resume is None else config_of(resume), settings, plugins=plugins)
+    if resume is None:
+        loaded = load(config, settings, plugins=plugins)
+    else:
+        from tpzoo.runner.code import plugins_to_load
+        from tpzoo.runner.folder import reopen
+
+        named = plugins_to_load(reopen(resume), plugins, changed_plugin)
+        loaded = load(config_of(resume), settings, plugins=named)
     if not quiet:
         for notice in loaded.notices:
             click.echo(notice, err=True)
@@ -76,6 +87,7 @@ def command(
         discard_later=discard_later,
         quiet=quiet,
         threads=threads,
+        changed_plugin=changed_plugin,
         command=["tpzoo", *sys.argv[1:]],
     )
     if finished and not quiet:

@@ -33,7 +33,7 @@ def command(path: Path | None, listed: bool, remove: bool) -> None:
         found = trusted()
         for folder in found.folders:
             click.echo(f"{folder}/")
-        for digest, place in found.files.items():
+        for digest, place in found.files:
             click.echo(f"{place}  {digest[:12]}")
     elif remove:
         if not distrust(path):

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -49,15 +49,15 @@ class Trusted:
 
     Attributes:
         folders: full paths; all plugin files below them run.
-        files: by digest the path under which a file was named last.
+        files: the digest and the path of every version of a file that was named.
     """
 
     folders: tuple[str, ...] = ()
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[tuple[str, str], ...] = ()
 
     def allows(self, file: PluginFile) -> bool:
         """Whether the file runs where only a config names it."""
-        return file.digest in self.files or self.covers(file.path)
+        return any(digest == file.digest for digest, _ in self.files) or self.covers(file.path)
 
     def covers(self, path: Path) -> bool:
         """Whether ``path`` lies below a trusted folder, and in no folder of a run."""
@@ -66,7 +66,7 @@ class Trusted:
 
     def knows(self, path: Path) -> bool:
         """Whether the user has named some version of the file at ``path``, or trusts where it lies."""
-        return str(path) in self.files.values() or self.covers(path)
+        return any(named == str(path) for _, named in self.files) or self.covers(path)
 
 
 def settings_folder() -> Path:
@@ -89,7 +89,8 @@ def trusted() -> Trusted:
     path = settings_folder() / NAME
     try:
         found = json.loads(path.read_text("utf-8"))
-        return Trusted(tuple(map(str, found["folders"])), {str(k): str(v) for k, v in found["files"].items()})
+        files = tuple((str(digest), str(named)) for digest, named in found["files"])
+        return Trusted(tuple(map(str, found["folders"])), files)
     except FileNotFoundError:
         return Trusted()
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -99,9 +100,10 @@ def trusted() -> Trusted:
 
 def remember(file: PluginFile) -> None:
     """Trust this version of a file from now on; where nothing can be written, it will be asked for again."""
+    new = (file.digest, str(file.path))
     with suppress(OSError, PluginError, Timeout):
-        if trusted().files.get(file.digest) != str(file.path):
-            _change(lambda now: Trusted(now.folders, {**_without(now.files, file.digest), file.digest: str(file.path)}))
+        if new not in trusted().files:
+            _change(lambda now: Trusted(now.folders, (*now.files, new)))
 
 
 def trust_folder(folder: Path) -> Path:
@@ -130,12 +132,12 @@ def distrust(path: Path) -> bool:
         OSError: they cannot be written.
     """
     name, now = str(path.expanduser().resolve()), trusted()
-    if name not in now.folders and name not in now.files.values():
+    if name not in now.folders and all(name != named for _, named in now.files):
         return False
     _change(
         lambda now: Trusted(
             tuple(each for each in now.folders if each != name),
-            {digest: each for digest, each in now.files.items() if each != name},
+            tuple(each for each in now.files if each[1] != name),
         )
     )
     return True
@@ -182,9 +184,5 @@ def _change(change: Callable[[Trusted], Trusted]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{NAME}.lock", timeout=10):
         new = change(trusted())
-        files = dict([*new.files.items()][-MOST:])
-        write_atomic(folder / NAME, json.dumps({"folders": list(new.folders), "files": files}, indent=2) + "\n")
-
-
-def _without(files: Mapping[str, str], digest: str) -> dict[str, str]:
-    return {each: path for each, path in files.items() if each != digest}
+        content = {"folders": list(new.folders), "files": [list(each) for each in new.files[-MOST:]]}
+        write_atomic(folder / NAME, json.dumps(content, indent=2) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,3 +94,23 @@ def _check_config(path: Path, environment: dict[str, Any]) -> None:
         raise DataError(f"{path} is not what the run wrote, and cannot be loaded: {error.what}") from error
     if not same:
         raise DataError(f"{path} is not what the run wrote: it has another hash than {started_with}")
+
+
+def data_of(environment: Mapping[str, Any]) -> str:
+    """The digest of the data that a run was made on; empty if it does not say."""
+    data = environment.get("data")
+    return str(data.get("digest", "")) if isinstance(data, dict) else ""
+
+
+def code_of(environment: Mapping[str, Any]) -> tuple[tuple[tuple[str, str], ...], ...]:
+    """By session the digests of the code by distribution; sessions with the same code in a row are one."""
+    found: list[tuple[tuple[str, str], ...]] = []
+    sessions = environment.get("sessions")
+    for session in sessions if isinstance(sessions, list) else []:
+        code = session.get("code") if isinstance(session, dict) else None
+        if isinstance(code, dict):
+            digests = ((str(owner), str(each.get("code"))) for owner, each in code.items() if isinstance(each, dict))
+            made_with = tuple(sorted(digests))
+            if not found or found[-1] != made_with:
+                found.append(made_with)
+    return tuple(found)

@@ -58,12 +58,14 @@ class Section:
     """A part of the report.
 
     Attributes:
+        notes: what is said below the tables.
         left_out: one sentence for each thing that could have been here, and why it is not.
     """
 
     title: str
     text: list[str] = field(default_factory=list)
     grids: list[Grid] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     figures: list[ReportFigure] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)

@@ -33,6 +33,8 @@ def _section(section: Section, figure_format: str) -> Iterator[str]:
         if grid.caption:
             yield f"{escape(grid.caption)}\n"
         yield _grid(grid) + "\n"
+    for text in section.notes:
+        yield f"{escape(text)}\n"
     for figure in section.figures:
         yield f"![{escape(figure.name)}](figures/{figure.name}.{figure_format})\n"
         yield f"{escape(figure.caption)}\n"

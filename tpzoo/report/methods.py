@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +20,10 @@ LEFT_OUT = (*SEEDS, *(path for path in IRRELEVANT if path != ("name",)))
 COMPONENTS = ("rule", "learner", "feedback", "feedback.map", "architecture", "output", "loss")
 """What a method is made of: their names come first in a label, then their settings."""
 
-LAST = ("epochs", "batch_size", "evaluation_batch_size", "data", "probes")
+CODE, DATA = "code", "data digest"
+"""What no config says of a method: digests of the code that it was made with, and of the data."""
+
+LAST = ("epochs", "batch_size", "evaluation_batch_size", "data", "probes", DATA, CODE)
 """What says least of a method, and is named only where nothing else tells it apart."""
 
 
@@ -66,12 +70,19 @@ class Method:
         return str(most) if least == most else f"{least}-{most}"
 
 
-def make_methods(runs: Iterable[Run]) -> tuple[list[Method], list[str]]:
-    """The methods in the order of their first runs, and a warning for every run that repeats another."""
+def make_methods(runs: Iterable[Run], join_code: bool = False) -> tuple[list[Method], list[str]]:
+    """The methods in the order of their first runs, and a warning for every run that repeats another.
+
+    Runs of one config that were made with other code or on other data are other methods: a warning says so.
+
+    Args:
+        join_code: runs that were made with other code are one method; a warning says which.
+    """
     groups: dict[str, list[Run]] = {}
     warnings = []
     for run in runs:
-        group = groups.setdefault(json.dumps(_essence(run.complete), sort_keys=True, default=str), [])
+        made_of = [run.data, *([] if join_code else [run.code])]
+        group = groups.setdefault(json.dumps([_essence(run.complete), made_of], sort_keys=True, default=str), [])
         twin = next((each for each in group if each.seed == run.seed), None)
         if twin is None:
             group.append(run)
@@ -79,9 +90,65 @@ def make_methods(runs: Iterable[Run]) -> tuple[list[Method], list[str]]:
         kept, other = (twin, run) if _rank(twin) >= _rank(run) else (run, twin)
         group[group.index(twin)] = kept
         warnings.append(f"skipped: {other.folder} has the config and the seeds of {kept.folder}")
-    configs = [_essence(group[0].complete) for group in groups.values()]
+    configs = [_identified(group[0], join_code) for group in groups.values()]
+    warnings += [*_apart(groups.values()), *(line for group in groups.values() for line in _odd_together(group))]
     made = zip(make_labels(configs), groups.values(), configs, strict=True)
     return [Method(label, i, group, dict(_flatten(config))) for i, (label, group, config) in enumerate(made)], warnings
+
+
+def _identified(run: Run, join_code: bool) -> dict[str, Any]:
+    """What makes a run's method, with the digests of what no config says."""
+    code = "" if join_code or not run.code else short_digest(run.code)
+    return {**_essence(run.complete), **({CODE: code} if code else {}), **({DATA: run.data[:8]} if run.data else {})}
+
+
+def short_digest(code: Any) -> str:
+    """Eight hex digits of the code that a run was made with."""
+    return hashlib.sha256(json.dumps(code).encode()).hexdigest()[:8]
+
+
+def _apart(groups: Iterable[list[Run]]) -> Iterator[str]:
+    """A line for each config of which there are several methods."""
+    by_config: dict[str, list[list[Run]]] = {}
+    for group in groups:
+        by_config.setdefault(json.dumps(_essence(group[0].complete), sort_keys=True, default=str), []).append(group)
+    for several in by_config.values():
+        if len(several) > 1:
+            firsts = [group[0] for group in several]
+            named = ", ".join(str(run.folder) for run in firsts)
+            code = _code_that_differs(firsts)
+            data = ["data"] if len({run.data for run in firsts}) > 1 else []
+            reasons = [*data, *([f"code ({code})"] if code else [])]
+            join = "; report --join-code puts those together" if code else ""
+            yield f"one config, but other {' and '.join(reasons)}, so other methods: {named}{join}"
+
+
+def _odd_together(runs: Sequence[Run]) -> Iterator[str]:
+    """What is said of the runs of one method."""
+    devices = sorted({run.device for run in runs if run.device})
+    if len(devices) > 1:
+        named = ", ".join(f"{run.folder} ({run.device})" for run in runs if run.device)
+        yield f"the seeds of one method come from several kinds of device: {named}"
+
+
+def joined(runs: Sequence[Run]) -> str:
+    """What is said of the runs of one method that were made with other code; empty if none was."""
+    if code := _code_that_differs(runs):
+        named = ", ".join(f"{run.folder} ({short_digest(run.code)})" for run in runs)
+        return f"joined by --join-code, though their code differs ({code}): {named}."
+    return ""
+
+
+def _code_that_differs(runs: Sequence[Run]) -> str:
+    """The distributions whose code is not the same in all runs; empty if there is none."""
+    if len({run.code for run in runs}) < 2:
+        return ""
+    owners = sorted({owner for run in runs for session in run.code for owner, _ in session})
+    found = [
+        owner for owner in owners
+        if len({tuple(dict(session).get(owner) for session in run.code) for run in runs}) > 1
+    ]  # fmt: skip
+    return ", ".join(found) or "not known of all"
 
 
 def differing_settings(methods: Sequence[Method]) -> list[str]:

@@ -73,6 +73,7 @@ def _section(section: Section, images: Mapping[str, str]) -> Iterator[str]:
     yield _heading(section.title)
     yield from (f"<p>{escape(text)}</p>" for text in section.text)
     yield from (_grid(grid) for grid in section.grids)
+    yield from (f"<p>{escape(text)}</p>" for text in section.notes)
     for each in section.figures:
         image = f'<img alt="{escape(each.caption)}" src="{images[each.name]}">'
         yield f'<figure id="figure-{each.name}">{image}<figcaption>{escape(each.caption)}</figcaption></figure>'

@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any
 
 from tpzoo.report.document import DASH, Grid, Section, Table, fixed, short
-from tpzoo.report.methods import Method, differing_settings
+from tpzoo.report.methods import Method, differing_settings, joined
 from tpzoo.report.metrics import Series
 from tpzoo.report.runs import Run
 from tpzoo.report.statistics import Moments, moments
@@ -165,6 +165,7 @@ def section(methods: Sequence[Method]) -> Section:
         "Results",
         text=list(_text(results)),
         grids=grids,
+        notes=[f"{r.method.label}: {said}" for r in results if (said := joined(r.method.runs))],
         tables=[_methods_table(results, settings), _runs_table(results, settings)],
     )
 

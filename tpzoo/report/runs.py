@@ -16,7 +16,7 @@ from tpzoo.config import load
 from tpzoo.errors import DataError, TpzooError
 from tpzoo.plugin.catalogue import OWN, Catalogue
 from tpzoo.plugin.discovery import load_catalogue
-from tpzoo.report.confirmed import confirm
+from tpzoo.report.confirmed import code_of, confirm, data_of
 from tpzoo.report.metrics import Metrics, Series, read_events
 
 MARKS = ("metrics.csv", "config.yaml")
@@ -36,6 +36,9 @@ class Run:
             two versions are compared.
         status: ``done``, ``running``, ``failed``, ``interrupted``; ``unknown`` if the folder does not say.
         blocks: the network's blocks from input to output; empty if the folder does not say.
+        data: the digest of the data that it was made on; empty if the folder does not say.
+        code: by session the digests of the code that it was made with, by distribution; empty if it does not say.
+        device: the kind of device; empty if the folder does not say.
         kept: by epoch the label of a checkpoint of it; None if the folder holds no checkpoint.
         epochs, probes: the figures after every epoch, and those of the probes by their full names.
     """
@@ -48,6 +51,9 @@ class Run:
     epochs: dict[str, Series]
     probes: dict[str, Series]
     kept: dict[int, str] | None = None
+    data: str = ""
+    code: tuple[tuple[tuple[str, str], ...], ...] = ()
+    device: str = ""
 
     @property
     def epoch(self) -> int:
@@ -149,7 +155,11 @@ def _read(folder: Path) -> tuple[Run, list[str]]:
     status = str(checked.status.get("status", "unknown"))
     known = isinstance(blocks, list) and all(isinstance(block, str) for block in blocks)
     listed = tuple(blocks) if known else ()
-    run = Run(folder, config, _with_later_settings(config), status, listed, epochs, probes, checked.kept)
+    environment = checked.environment
+    run = Run(
+        folder, config, _with_later_settings(config), status, listed, epochs, probes, checked.kept,
+        data_of(environment), code_of(environment), str(environment.get("device", "")),
+    )  # fmt: skip
     return run, [*checked.notes, *_odd(run, metrics)]
 
 

@@ -40,13 +40,19 @@ class Written:
 
 
 def write_report(
-    places: Sequence[Path], out: Path, title: str | None = None, formats: Sequence[str] = FORMATS, smooth: int = 1
+    places: Sequence[Path],
+    out: Path,
+    title: str | None = None,
+    formats: Sequence[str] = FORMATS,
+    smooth: int = 1,
+    join_code: bool = False,
 ) -> Written:
     """Report on the runs in ``places``: run folders, or folders that contain some.
 
     Args:
         out: the folder that is written; what is in it already stays, but the files of an earlier report.
         title: default: what is reported.
+        join_code: runs that differ in code alone are one method; the report says so.
         smooth: lines of figures are rolling means over so many points of each seed; tables hold what was measured.
         formats: of the figures' files; the page shows SVG if it is among them.
 
@@ -57,7 +63,7 @@ def write_report(
     if any(each.exists() and not each.is_dir() for each in (out, *out.parents)):
         raise DataError(f"{out} cannot be made: a file stands where the folder should be")
     found = find_runs(places)
-    methods, repeated = make_methods(found.runs)
+    methods, repeated = make_methods(found.runs, join_code)
     count = sum(len(method.runs) for method in methods)
     said = f"{_count(len(methods), 'method')}, {_count(count, 'run')}"
     sections = _named(make_sections(methods, smooth))

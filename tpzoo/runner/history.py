@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tpzoo.errors import CheckpointError
 from tpzoo.runner.checkpoint import Checkpoints
+from tpzoo.runner.code import PLUGINS
 from tpzoo.runner.folder import RunFolder, claim
 from tpzoo.runner.manifest import checkpoint_names, require_logs, write_labels
 
@@ -62,6 +63,8 @@ def copy_run(source: RunFolder, checkpoints: Checkpoints, name: str, target: Pat
     write_labels(target / "checkpoints", {**labels, WHOLE: name})
     for log in manifest.logs:
         shutil.copyfile(source.path / log, target / log)
+    if (source.path / PLUGINS).is_dir():
+        shutil.copytree(source.path / PLUGINS, target / PLUGINS)
     made.set_status("interrupted", saved=True)
     for file in reversed(COPIED):  # config.yaml last: with it the folder is a run
         if (source.path / file).exists():

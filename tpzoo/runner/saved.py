@@ -12,12 +12,14 @@ from tpzoo.config import LoadedConfig, load
 from tpzoo.config.resolved import FOR_EVALUATION
 from tpzoo.engine.data import Data, Split
 from tpzoo.errors import SettingError
+from tpzoo.plugin.source import sources_of
 from tpzoo.runner import folder
 from tpzoo.runner.build import build
 from tpzoo.runner.checkpoint import Checkpoints, put_back
+from tpzoo.runner.code import plugins_to_load, plugins_used, require_same_code
 from tpzoo.runner.data_identity import require_same_data
 from tpzoo.runner.evaluate import Score, evaluate
-from tpzoo.runner.session import modules_of, saved_with
+from tpzoo.runner.session import modules_of, saved_with, versions_of
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ def evaluate_run(
     overrides: Sequence[str] = (),
     plugins: Sequence[str] = (),
     other_data: bool = False,
+    changed_plugin: bool = False,
 ) -> Evaluation:
     """Rebuild the run in folder ``run`` from its config, load a checkpoint of it and score the network.
 
@@ -57,6 +60,7 @@ def evaluate_run(
             ``device``, ``precision`` or ``evaluation_batch_size``.
         plugins: further plugins, files or modules.
         other_data: score on other data than the run was trained on; one line says so.
+        changed_plugin: score though the code of a plugin is not what it was.
 
     Raises:
         TpzooError: ``run`` is no run, the checkpoint is missing, damaged or of another config, or the data have no
@@ -64,14 +68,16 @@ def evaluate_run(
     """
     where = folder.reopen(run)
     config = where.path / "config.yaml"
-    loaded = load(config, overrides, plugins=plugins)
+    loaded = load(config, overrides, plugins=plugins_to_load(where, plugins, changed_plugin))
     started_with = load(config, (), loaded.catalogue)
     _require_same_method(started_with, loaded)
     label = _label(checkpoint)
     saved = Checkpoints(run / "checkpoints", started_with.hash).load(label)  # quicker to refuse than to build
     built = build(loaded.experiment, loaded.catalogue)
     require_same_data(where, built.data_identity, saved_with(where, label, started_with.hash), other_data)
-    put_back(modules_of(built), saved.weights)
+    modules = modules_of(built)
+    require_same_code(where, sources_of(plugins_used(loaded, modules.values())), versions_of(loaded), changed_plugin)
+    put_back(modules, saved.weights)
     chosen = _split(built.data, split)
     size, engine = loaded.experiment.evaluation_batch_size, built.engine
     score = evaluate(engine.network, engine.loss, built.data, chosen, built.dtype, size)

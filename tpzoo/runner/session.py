@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -19,9 +19,11 @@ from tpzoo.engine.logger import Logger, RunInfo
 from tpzoo.errors import CheckpointError
 from tpzoo.files import remove_unfinished
 from tpzoo.plugin.catalogue import Catalogue
+from tpzoo.plugin.source import sources_of
 from tpzoo.runner import environment, folder
 from tpzoo.runner.build import Built, build
 from tpzoo.runner.checkpoint import Checkpoints, put_back, weights_of
+from tpzoo.runner.code import go_on, keep_files, plugins_used, require_same_code, session
 from tpzoo.runner.data_identity import require_same_data
 from tpzoo.runner.device import choose_device
 from tpzoo.runner.folder import RunFolder, Status
@@ -44,6 +46,7 @@ def train(
     quiet: bool = False,
     command: Sequence[str] = (),
     threads: int | None = None,
+    changed_plugin: bool = False,
 ) -> Summary:
     """Train what a config describes and leave a run folder behind.
 
@@ -57,6 +60,7 @@ def train(
         quiet: without the loggers that write to the terminal.
         threads: how many compute on a CPU; default torch's own number, or for a run that goes on the one it was started
             with.
+        changed_plugin: go on though the code of a plugin is not what it was.
 
     Raises:
         TpzooError: the config cannot be built, a file is damaged, another process trains there, or training failed.
@@ -66,15 +70,18 @@ def train(
         with where.held():
             copied = _prepare(loaded, where, checkpoint, discard_later, run_dir)
             if copied is None:
-                return _resume(loaded, catalogue, where, checkpoint, quiet, threads)
+                return _resume(loaded, catalogue, where, checkpoint, quiet, threads, changed_plugin)
         with copied.held():
-            return _resume(loaded, catalogue, copied, "last", quiet, threads)
+            return _resume(loaded, catalogue, copied, "last", quiet, threads, changed_plugin)
     with using(threads):
         built = build(loaded.experiment, catalogue)  # before there is a folder: most mistakes show here
         _say(built, quiet)
         where = folder.claim(loaded.experiment.name or "run", loaded.hash, run_dir)
         with where.held():
-            _describe(where, loaded, catalogue, built, command)
+            used = plugins_used(loaded, modules_of(built).values())
+            described = _environment(loaded, built, session(sources_of(used), versions_of(loaded)))
+            where.describe(loaded.to_yaml(full_names=True), command=command, environment=described)
+            keep_files(where, used)
             return Run(loaded, catalogue, built, where, quiet).run()
 
 
@@ -104,7 +111,13 @@ def _prepare(
 
 
 def _resume(
-    loaded: LoadedConfig, catalogue: Catalogue, where: RunFolder, checkpoint: str, quiet: bool, threads: int | None
+    loaded: LoadedConfig,
+    catalogue: Catalogue,
+    where: RunFolder,
+    checkpoint: str,
+    quiet: bool,
+    threads: int | None,
+    changed_plugin: bool,
 ) -> Summary:
     if where.status() == "done":
         checkpoints = Checkpoints(where.path / "checkpoints", loaded.hash)
@@ -116,11 +129,16 @@ def _resume(
     with using(to_go_on_with(where.environment().get("threads"), threads, quiet)):
         built = build(loaded.experiment, catalogue)
         require_same_data(where, built.data_identity, saved_with(where, checkpoint, loaded.hash))
-        if not where.environment():
-            where.write_environment(_environment(loaded, catalogue, built))
+        used, versions = plugins_used(loaded, modules_of(built).values()), versions_of(loaded)
+        sources = sources_of(used)
+        require_same_code(where, sources, versions, changed_plugin)
         _say(built, quiet)
         run = Run(loaded, catalogue, built, where, quiet)
-        return run.run(resumed=run.load(checkpoint))
+        resumed = run.load(checkpoint)
+        new = session(sources, versions, run.checkpoints.name_of(checkpoint) if resumed else "")
+        go_on(where, new, _environment(loaded, built, new))
+        keep_files(where, used)
+        return run.run(resumed)
 
 
 def saved_with(where: RunFolder, checkpoint: str, config_hash: str) -> str:
@@ -291,26 +309,27 @@ def modules_of(built: Built) -> dict[str, nn.Module]:
     }
 
 
-def _describe(
-    where: RunFolder, loaded: LoadedConfig, catalogue: Catalogue, built: Built, command: Sequence[str]
-) -> None:
-    where.describe(loaded.to_yaml(full_names=True), command=command, environment=_environment(loaded, catalogue, built))
-
-
 def _say(built: Built, quiet: bool) -> None:
     for line in () if quiet else built.notices:
         print(line, file=sys.stderr)
 
 
-def _environment(loaded: LoadedConfig, catalogue: Catalogue, built: Built) -> dict[str, Any]:
-    versions = {plugin.distribution: plugin.version for plugin in catalogue.plugins if plugin.records}
-    blocks = list(built.engine.network.blocks)  # reports show them in this order
+def versions_of(loaded: LoadedConfig) -> dict[str, Any]:
+    """The versions of all that a run uses here; see :func:`tpzoo.runner.environment.describe`."""
+    return environment.describe(
+        {plugin.distribution: plugin.version for plugin in loaded.catalogue.plugins if plugin.records}
+    )
+
+
+def _environment(loaded: LoadedConfig, built: Built, began: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``environment.json`` holds: what makes the run the one that it is, and the sessions that it was made in."""
     return {
         "config_hash": loaded.hash,
         "device": built.device.type,
         "data": built.data_identity,
-        **environment.describe(versions),
-        "blocks": blocks,
+        "threads": began["threads"],
+        "blocks": list(built.engine.network.blocks),  # reports show them in this order
+        "sessions": [began],
     }
 
 
