@@ -84,9 +84,9 @@ def test_killed_while_it_discards_the_run_ends_as_an_undisturbed_one(
     def discard(folder: Path) -> None:
         run(loaded, folder, resume=True, checkpoint="epoch-0001", discard_later=True)
 
-    discard(Path(shutil.copytree(stopped, tmp_path / "first")))  # what a process does once is not counted
+    counted = Path(shutil.copytree(stopped, tmp_path / "counted"))
     with Moments().watch() as moments:
-        discard(Path(shutil.copytree(stopped, tmp_path / "counted")))
+        discard(counted)
     early = range(1, 25, 3)  # from the status and the labels to the first save
     for at in [*early, *random.Random(0).sample(range(25, moments.count), 8)]:
         folder = Path(shutil.copytree(stopped, tmp_path / str(at)))
