@@ -57,8 +57,8 @@ REPORT = (
     mutant(
         "report: settings of a later version make another method",
         "report/methods.py",
-        "_essence(run.complete), sort_keys",
-        "_essence(run.config), sort_keys",
+        "_essence(run.complete), made_of",
+        "_essence(run.config), made_of",
         METHODS,
     ),
     mutant("report: a repeated run counts twice", "report/methods.py", "if twin is None:", "if True:", METHODS),
