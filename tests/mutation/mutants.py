@@ -14,6 +14,20 @@ LOOP, OBJECTIVES = "unit/runner/test_loop.py", "unit/engine/test_objectives.py"
 FEEDBACK, DRAWS = "unit/engine/test_feedback.py", "unit/engine/test_draws.py"
 
 ENGINE = (
+    mutant(
+        "the masks of all batches are alike",
+        "engine/network.py",
+        "stream_seed(self.batch_seed, node.name)",
+        "stream_seed(0, node.name)",
+        "faults/test_random_modules.py",
+    ),
+    mutant(
+        "the seed of a batch is forgotten on resume",
+        "engine/draw.py",
+        'self.batches = int(state["batches"])',
+        "self.batches = 0",
+        "faults/test_random_modules.py",
+    ),
     mutant("local update: sign flipped", "engine/update.py", "scale = -1.0 /", "scale = 1.0 /", TIED),
     mutant("local update: 1 / batch forgotten", "engine/update.py", "-1.0 / trace.batch_size", "-1.0", TIED),
     Mutant(

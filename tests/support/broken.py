@@ -90,7 +90,7 @@ UPDATES: dict[type[Update], set[str]] = {
     LeavesGradientsBehind: {"leaves_no_gradients"},
     MovesWithoutADisplacement: {"null"},
     ForgetsBiases: {"shapes_and_dtypes"},
-    DrawsNoise: {"deterministic", "locality"},
+    DrawsNoise: {"deterministic"},
     LooksAtANumber: {"capturable"},
 }
 """What each breaks, and the checks that must see it; no other may complain."""
@@ -184,7 +184,7 @@ class MovesFeedback(WithTargets):
 RULES: dict[type[Rule], set[str]] = {
     DTP: set(),
     DrawsAndForgets: {"global_generator"},
-    DrawsAndUses: {"global_generator", "same_seed", "stop_and_resume"},
+    DrawsAndUses: {"global_generator"},
     ReadsAValue: {"capturable"},
     Branches: {"capturable"},
     HasAShapeOfItsData: {"capturable"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -163,9 +164,9 @@ class MixesRows(Plain):
         return self.activate(self.linear(x) if not self.training else self.linear(x - 0.1 * x.mean(0)))
 
 
-class DrawsInAPass(Plain):
+class DrawsFromNumpy(Plain):
     def run(self, x: Tensor) -> Activity:
-        torch.rand(1)
+        np.random.random()
         return super().run(x)
 
 
@@ -209,10 +210,17 @@ BLOCKS: dict[type[Plain], set[str]] = {
     Plain: set(),
     UsesAFriend: {"blocks_keep_nothing"},
     MixesRows: {"row_independence"},
-    DrawsInAPass: {"passes_change_nothing"},
+    DrawsFromNumpy: {"passes_change_nothing"},
     ActivatesOtherwise: {"pre_activation"},
     BlockReadsAValue: {"capturable"},
     KeepsAConstant: {"state_round_trip"},
     HasTwoMatrices: {"dense_blocks"},
-    CountsItsPasses: {"blocks_compose", "blocks_keep_nothing", "batch_sizes", "row_independence", "state_round_trip"},
+    CountsItsPasses: {
+        "passes_change_nothing",
+        "blocks_compose",
+        "blocks_keep_nothing",
+        "batch_sizes",
+        "row_independence",
+        "state_round_trip",
+    },
 }

@@ -15,6 +15,7 @@ from tpzoo.engine.learner import Learner
 from tpzoo.engine.network import Network
 from tpzoo.engine.objective import Loss, Output
 from tpzoo.engine.passes import BACKENDS
+from tpzoo.engine.randomness import find_draws
 from tpzoo.engine.rule import Rule
 from tpzoo.engine.update import Update
 from tpzoo.errors import SettingError
@@ -73,6 +74,7 @@ def build_parts(
     for module in parts.modules.values():
         module.to(device=device, dtype=dtype)
     network.backend = feedback.backend = BACKENDS[backend]
+    find_draws(network, torch.device(device), dtype)
     return parts
 
 

@@ -32,13 +32,18 @@ class Block(nn.Module, abc.ABC):
     after the pass of a training step.
     """
 
+    draws: bool = False
+    """Whether it draws from torch's global generator (dropout); found by :func:`find_draws` when it is built."""
+
     # Found at the first run: to walk through the modules in every pass would cost as much as a small layer.
     _has_buffers: bool | None = None
     _norms: tuple[nn.Module, ...] | None = None
 
     @property
     def row_independent(self) -> bool:
-        """Whether one sample's output is independent of the others in the batch."""
+        """Whether one sample's output is independent of the others in the batch; where a block draws, it is not."""
+        if self.draws:
+            return False
         if self._norms is None:
             self._norms = tuple(module for module in self.modules() if isinstance(module, _BatchNorm))
         # without running statistics a norm takes those of its batch at all times

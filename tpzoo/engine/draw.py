@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -72,10 +74,15 @@ class FilledDraw(Draw):
 
 
 class Streams:
-    """Independent generators by name, each seeded from ``seed`` and its name, so that their order of use is free."""
+    """Independent generators by name, each seeded from ``seed`` and its name, so that their order of use is free.
+
+    Attributes:
+        batches: how many batches were trained on; each has a seed of its own, for modules that draw by themselves.
+    """
 
     def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
         self.seed = seed
+        self.batches = 0
         self.device = torch.device(device)
         self._generators: dict[str, Generator] = {}
 
@@ -93,14 +100,54 @@ class Streams:
         """Every generator made so far, for a CUDA graph to register."""
         return list(self._generators.values())
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """The state of every generator made so far."""
-        return {name: generator.get_state() for name, generator in self._generators.items()}
+    def next_batch(self) -> int:
+        """The seed of the next batch."""
+        self.batches += 1
+        return stream_seed(self.seed, f"batch/{self.batches}")
 
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+    def state_dict(self) -> dict[str, Any]:
+        """The state of every generator made so far, and how many batches there were."""
+        states = {name: generator.get_state() for name, generator in self._generators.items()}
+        return {"generators": states, "batches": self.batches}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Put every generator back to a saved state."""
-        for name, value in state.items():
+        self.batches = int(state["batches"])
+        for name, value in state["generators"].items():
             self.generator(name).set_state(value.cpu())
+
+
+def global_generators(device: torch.device) -> list[Generator]:
+    """Torch's global generators that a module on ``device`` may draw from: the CPU's, and the device's own."""
+    found = [torch.default_generator]
+    if device.type == "cuda":
+        index = torch.cuda.current_device() if device.index is None else device.index
+        found.append(torch.cuda.default_generators[index])
+    return found
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Let modules draw from a seed of their own; the global generators are put back."""
+    generators = global_generators(device)
+    before = [each.get_state() for each in generators]
+    try:
+        for each in generators:
+            each.manual_seed(seed)
+        yield
+    finally:
+        for each, state in zip(generators, before, strict=True):
+            each.set_state(state)
+
+
+def global_states(device: torch.device) -> list[Tensor]:
+    """The states of torch's global generators, to compare with :func:`have_drawn`."""
+    return [each.get_state() for each in global_generators(device)]
+
+
+def have_drawn(before: list[Tensor], device: torch.device) -> bool:
+    """Whether somebody has drawn from torch's global generators since ``before``."""
+    return any(not torch.equal(one, other) for one, other in zip(before, global_states(device), strict=True))
 
 
 def stream_seed(seed: int, name: str) -> int:

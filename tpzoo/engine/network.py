@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -10,10 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from tpzoo.engine.block import Activity, Block
+from tpzoo.engine.draw import seeded, stream_seed
 from tpzoo.engine.passes import AUTOGRAD, Backend, Buffers, Pass, run_on_copies
 from tpzoo.errors import SettingError
 
 T = TypeVar("T")
+UNSEEDED = nullcontext()
 RESERVED = ("input", "output", "error", "label")
 
 
@@ -83,6 +86,10 @@ class Trace:
 class Network(nn.Module):
     """Blocks and the order in which nodes use them.
 
+    Attributes:
+        batch_seed: what decides the draws of blocks that draw, beside the name of the node; the engine sets it for
+            each batch.
+
     Args:
         blocks: every block once, by name. Names contain no dots.
         input_shape: the shape of one sample.
@@ -101,6 +108,7 @@ class Network(nn.Module):
         self.nodes = tuple(nodes) if nodes else tuple(Node(name, name) for name in blocks)
         self.input_shape = tuple(input_shape)
         self.backend: Backend = AUTOGRAD
+        self.batch_seed = 0
         self._positions = {"input": -1, **{node.name: i for i, node in enumerate(self.nodes)}}
         if unknown := [node.block for node in self.nodes if node.block not in self.blocks]:
             raise SettingError(f"nodes use blocks that do not exist: {', '.join(unknown)}")
@@ -112,7 +120,8 @@ class Network(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The output for ``x`` (batch, *input_shape), as one connected graph."""
         for node in self.nodes:
-            x = self.block_of(node)(x)
+            with self._seeded(node, x):
+                x = self.block_of(node)(x)
         return x
 
     def block_of(self, node: Node) -> Block:
@@ -199,7 +208,8 @@ class Network(nn.Module):
         """The output as one graph, and the moved buffers by block; nodes that share a block move them in turn."""
         moved: dict[str, Buffers] = {}
         for node in self.nodes:
-            activity, moved[node.block] = run_on_copies(self.block_of(node), x, start=moved.get(node.block))
+            with self._seeded(node, x):
+                activity, moved[node.block] = run_on_copies(self.block_of(node), x, start=moved.get(node.block))
             x = activity.out
         return x, moved
 
@@ -224,13 +234,20 @@ class Network(nn.Module):
     def _run(self, node: Node, h: Tensor, graph: bool, update_buffers: bool) -> Pass:
         block = self.block_of(node)
         if graph:
-            made = self.backend.run(node.block, block, h)
+            with self._seeded(node, h):
+                made = self.backend.run(node.block, block, h)
             self._put_back(node.block, made.buffers, update_buffers)
             return Pass(node.name, node.block, h, made.activity, made)
-        with torch.no_grad():
+        with torch.no_grad(), self._seeded(node, h):
             activity, moved = run_on_copies(block, h)
         self._put_back(node.block, moved, update_buffers)
         return Pass(node.name, node.block, h, activity)
+
+    def _seeded(self, node: Node, x: Tensor) -> AbstractContextManager[None]:
+        """Where a block draws, the seed of this batch and this node."""
+        if not self.block_of(node).draws:
+            return UNSEEDED
+        return seeded(stream_seed(self.batch_seed, node.name), x.device)
 
     def _put_back(self, block: str, moved: Mapping[str, Tensor], update_buffers: bool) -> None:
         if not (moved and update_buffers and self.training):

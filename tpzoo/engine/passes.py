@@ -267,6 +267,8 @@ class FunctionalGraph(Graph):
         block = self.block
         if self.activity.pre is None or not isinstance(block, SplitBlock):
             raise TypeError(NO_PRE_ACTIVATION)
+        if block.draws:
+            raise TypeError(f"block '{self.block_name}' draws: only the autograd backend stops at its pre-activation")
         return torch.func.vjp(lambda pre: block.activate(pre).out, self.activity.pre)[1](cotangent)[0]
 
     def vjp_batched(self, cotangents: Tensor, at: Place) -> Tensor:

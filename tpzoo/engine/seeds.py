@@ -50,7 +50,7 @@ class SeedBatch:
 
     Raises:
         CompatibilityError: the rule has a training step of its own, the update steps several times, the learner solves
-            for the maps, or iterations differ by edge.
+            for the maps, iterations differ by edge, or a block draws random numbers.
     """
 
     def __init__(self, engines: Sequence[Engine], forward: MakeOptimizer, feedback: MakeOptimizer) -> None:
@@ -63,6 +63,9 @@ class SeedBatch:
             raise CompatibilityError(f"{type(first.learner).__name__} sets the maps", "train its seeds one by one")
         if first.iterations.by_edge is not None:
             raise CompatibilityError("a seed batch trains all edges together", "give one number of iterations")
+        if drawing := [name for name, block in first.network.blocks.items() if block.draws]:
+            what = f"block '{drawing[0]}' draws random numbers (dropout), each seed others"
+            raise CompatibilityError(what, "train its seeds one by one")
         self._engines = list(engines)
         self._seeds = [_Seed(engine) for engine in engines]
         for seed in self._seeds:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from tpzoo.engine.context import Context, ObserveStep, Order, Tensors
-from tpzoo.engine.draw import Share, Streams
+from tpzoo.engine.draw import Share, Streams, global_states, have_drawn, seeded
 from tpzoo.engine.feedback import Edge, Feedback
 from tpzoo.engine.learner import Learner, LossLearner, Noise, SolvingLearner
-from tpzoo.engine.network import Network, Trace
+from tpzoo.engine.network import UNSEEDED, Network, Trace
 from tpzoo.engine.objective import Batch, Loss, Output
 from tpzoo.engine.optimise import WeightStepper
 from tpzoo.engine.probe import Snapshot
@@ -62,6 +63,8 @@ class Engine:
         order: when the maps are trained, as the config says; ``forward_only`` under ``alternate_epochs``, whose maps
             are trained in epochs of their own.
         share: which rows of the whole batch this process holds, or None.
+        draws: whether something in a step draws from torch's global generators, as dropout does: then each batch has a
+            seed. Of blocks it is known when they are built, of all else after the first batch.
     """
 
     network: Network
@@ -80,6 +83,8 @@ class Engine:
 
     def __post_init__(self) -> None:
         self.learner.prepare(self.feedback.edges)
+        self.draws = any(self.network.block_of(node).draws for node in self.network.nodes)
+        self._tried: set[str] = set()
 
     @property
     def feedback_learns(self) -> bool:
@@ -117,6 +122,19 @@ class Engine:
         order = order or self.order
         given = None if noise is None else GivenNoise(noise)
         make_noise: MakeNoise = self._drawn if given is None else given
+        with self._batch(order, x):
+            return self._train_batch(x, y, order, observe, make_noise, record, given)
+
+    def _train_batch(
+        self,
+        x: Tensor,
+        y: Tensor,
+        order: Order,
+        observe: Observe | None,
+        make_noise: MakeNoise,
+        record: StepRecord | None,
+        given: GivenNoise | None,
+    ) -> Tensor:
         context = self._context(self.batch(x, y), order, observe, make_noise, record)
         trains = order != "forward_only"
         if self.learner.when == "data_free" and trains:
@@ -132,7 +150,24 @@ class Engine:
 
     def train_feedback_batch(self, x: Tensor) -> None:
         """Train only the maps on one minibatch; the network, running statistics included, is left alone."""
-        self._train_feedback(x, None, self._drawn, None)
+        with self._batch("feedback", x):
+            self._train_feedback(x, None, self._drawn, None)
+
+    def _batch(self, kind: str, x: Tensor) -> AbstractContextManager[None]:
+        """Begin a batch: what draws by itself has its seed. The first one of a kind shows whether something does."""
+        self.network.batch_seed = self.streams.next_batch()
+        if type(x) is not Tensor or (not self.draws and kind in self._tried):  # fake tensors hold no numbers
+            return UNSEEDED
+        return self._seeded(kind)
+
+    @contextmanager
+    def _seeded(self, kind: str) -> Iterator[None]:
+        device = self.streams.device
+        with seeded(self.network.batch_seed, device):
+            before = global_states(device)
+            yield
+            self.draws = self.draws or have_drawn(before, device)
+        self._tried.add(kind)
 
     def noises(self, edges: Sequence[Edge], trace: Trace) -> list[Noise]:
         """The noise of each edge, from its own stream."""

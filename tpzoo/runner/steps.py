@@ -19,7 +19,12 @@ Step = Callable[..., Tensor]
 
 def step_function(engine: Engine, device: torch.device, cuda_graphs: bool) -> Step:
     """``step(x, y, order, observe=None) -> output``: captured where that is possible, else the engine's own."""
-    return CapturedStep(engine) if cuda_graphs and device.type == "cuda" else engine.train_batch
+    if not cuda_graphs or device.type != "cuda":
+        return engine.train_batch
+    if engine.draws:
+        warnings.warn("a block draws random numbers (dropout): training steps are not captured", stacklevel=2)
+        return engine.train_batch
+    return CapturedStep(engine)
 
 
 class CapturedStep:
@@ -65,6 +70,10 @@ class CapturedStep:
         return out
 
     def _capture(self, key: Any, x: Tensor, y: Tensor, order: Order) -> bool:
+        if self._engine.draws:  # seen in the steps that ran as usual
+            self._refused = True
+            warnings.warn("something in a step draws random numbers by itself: it is not captured", stacklevel=2)
+            return False
         graph = torch.cuda.CUDAGraph()
         for generator in self._engine.streams.generators():
             graph.register_generator_state(generator)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from tpzoo.engine import BACKENDS, Network, Pass, SplitBlock, dense_parameters
+from tpzoo.engine.randomness import find_draws
 from tpzoo.plugin.records import Record
 from tpzoo.testing.applies import if_provided
 from tpzoo.testing.outcome import require
@@ -160,9 +161,10 @@ def state_round_trip(record: Record, stage: Stage) -> None:
 
 
 def passes_change_nothing(record: Record, stage: Stage) -> None:
-    """Noise passes and single nodes move no weight and no buffer; nothing draws from a global generator."""
+    """Noise passes and single nodes move no weight and no buffer; what is random can be seeded."""
     with global_generators_rest("building"):
         network = stage.network(record)
+    find_draws(network, torch.device(stage.device), torch.float64)
     x = toy_batch(network)[0]
     with nothing_changes("a pass that is no training pass", network), global_generators_rest("a pass"):
         trace = network.trace(x, update_buffers=False)

@@ -47,6 +47,8 @@ def run(
 
 def whole_run(record: Record, stage: Stage) -> None:
     """A run from start to finish; no global generator moves and nothing is written outside of the run's folder."""
+    with tempfile.TemporaryDirectory() as name:
+        run(stage.make(record, Path(name)), Path(name), range(1, 2))  # what it imports may draw when it is first loaded
     with tempfile.TemporaryDirectory() as name, global_generators_rest("the logger"):
         folder = Path(name, "run")
         folder.mkdir()

@@ -124,6 +124,7 @@ def global_generator(record: Record, stage: Stage) -> None:
     x, y = toy_batch(parts.network)
     with global_generators_rest("a training step"):
         engine.train_batch(x, y)
+    require(not engine.draws, "a training step draws from the global generator of torch; use the Draw that it is given")
     parts.network.eval()
     with global_generators_rest("an evaluation"):
         parts.network(x)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,8 @@ from tpzoo.assembly.maker import Names, TwinMaker, make, seeded
 from tpzoo.assembly.method import Chosen, Method
 from tpzoo.assembly.parts import Parts, build_feedback, build_network, build_parts
 from tpzoo.engine import DataSpec, Engine, Feedback, Network, Streams, WeightStepper
+from tpzoo.engine.randomness import find_draws
+from tpzoo.errors import SettingError
 from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.plugin.records import Architecture, Record
 from tpzoo.testing.partners import Partners
@@ -53,8 +55,10 @@ class Stage(Partners):
 
     def network(self, record: Record, dtype: torch.dtype = torch.float64, seed: int = 0) -> Network:
         """The network of an architecture."""
-        made = build_network(self.choose(record), self.spec(record), seed)
-        return made.to(device=self.device, dtype=dtype)
+        made = build_network(self.choose(record), self.spec(record), seed).to(device=self.device, dtype=dtype)
+        with suppress(SettingError):  # a check of its own says so
+            find_draws(made, torch.device(self.device), dtype)
+        return made
 
     def feedback(
         self, record: Record, chosen_map: Chosen | None, network: Network, seed: int = 0, smallest: bool = True

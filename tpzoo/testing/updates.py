@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tpzoo.assembly.parts import Parts
-from tpzoo.engine import Network, StepRecord
+from tpzoo.engine import Engine, Network, StepRecord
 from tpzoo.plugin.records import Record
 from tpzoo.testing.outcome import require
 from tpzoo.testing.rules import like
@@ -33,9 +33,15 @@ def displacements(network: Network) -> dict[str, Tensor]:
 
 def step(parts: Parts, stage: Stage, given: dict[str, Tensor]) -> StepRecord:
     """One training step with given displacements."""
-    parts.rule, record = Given(given), StepRecord()
-    stage.engine(parts).train_batch(*toy_batch(parts.network), order="forward_only", record=record)
+    record = StepRecord()
+    engine_with(parts, stage, given).train_batch(*toy_batch(parts.network), order="forward_only", record=record)
     return record
+
+
+def engine_with(parts: Parts, stage: Stage, given: dict[str, Tensor]) -> Engine:
+    """An engine whose rule gives these displacements."""
+    parts.rule = Given(given)
+    return stage.engine(parts)
 
 
 def shapes_and_dtypes(record: Record, stage: Stage) -> None:
@@ -97,8 +103,10 @@ def deterministic(record: Record, stage: Stage) -> None:
     for _ in range(2):
         with global_generators_rest("building"):
             parts, given = built(record, stage)
+        engine = engine_with(parts, stage, given)
         with global_generators_rest("the update"):
-            step(parts, stage, given)
+            engine.train_batch(*toy_batch(parts.network), order="forward_only")
+        require(not engine.draws, "the update draws from the global generator of torch; use the Draw that it is given")
         found.append(state(parts.network.blocks))
     moved = changed(*found)
     require(not moved, f"{', '.join(moved)} differ although the displacements are the same")
