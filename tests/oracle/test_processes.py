@@ -96,7 +96,24 @@ def test_the_noise_of_the_parts_is_the_noise_of_the_whole(device: str) -> None:
         assert torch.equal(number, torch.cat(pieces))
 
 
-def test_numbers_that_are_not_of_the_batch_are_the_same_in_every_process(device: str) -> None:
-    draws = [Draw(torch.Generator(device).manual_seed(5), share) for share in HALVES]
-    first, second = (draw.normal(torch.zeros(7, 2, device=device)) for draw in draws)
-    assert torch.equal(first, second)
+@pytest.mark.parametrize("size", [3, 5, 7])
+def test_numbers_that_are_not_of_the_batch_are_the_same_in_every_process(size: int, device: str) -> None:
+    """Also those of a weight that has by chance as many rows as a process holds of the batch."""
+
+    def numbers(share: Share | None) -> list[Tensor]:
+        draw, where = Draw(torch.Generator(device).manual_seed(5), share), torch.device(device)
+        return [
+            draw.normal(torch.zeros(size, 2, device=device), rows=False),
+            draw.uniform((size,), where, rows=False),
+            draw.integers(0, 9, (size, size), where, rows=False),
+            draw.bernoulli(0.5, (size,), where, rows=False),
+        ]
+
+    for alone, *parts in zip(numbers(None), *map(numbers, HALVES), strict=True):
+        assert all(torch.equal(alone, part) for part in parts)
+
+
+def test_rows_that_a_process_does_not_hold_are_refused(device: str) -> None:
+    draw = Draw(torch.Generator(device).manual_seed(5), HALVES[0])
+    with pytest.raises(ValueError, match=r"shape \(7, 2\) has not the 5 rows .* rows=False"):
+        draw.normal(torch.zeros(7, 2, device=device))

@@ -24,39 +24,51 @@ class Share:
 class Draw:
     """Random tensors for a plugin, from one stream.
 
-    With a :class:`Share`, a draw whose first dimension is this process's part of the batch is drawn for the whole batch
-    and cut, so that any number of processes see the same noise.
+    A draw has one row for each sample of the batch, unless it says ``rows=False``: one that has the shape of a weight,
+    say. Where several processes share a batch, rows are drawn for the whole batch and cut, and all else is drawn alike
+    in every process, so that any number of processes compute the same.
     """
 
     def __init__(self, generator: Generator, share: Share | None = None) -> None:
         self._generator = generator
         self._share = share
 
-    def normal(self, like: Tensor, std: float = 1.0) -> Tensor:
+    def normal(self, like: Tensor, std: float = 1.0, *, rows: bool = True) -> Tensor:
         """Gaussian noise of mean 0 and the given standard deviation, with the shape, dtype and device of ``like``."""
         return self._cut(
+            rows,
             like.shape,
             lambda shape: torch.empty(shape, dtype=like.dtype, device=like.device).normal_(
                 0.0, std, generator=self._generator
             ),
         )
 
-    def uniform(self, shape: Sequence[int], device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
+    def uniform(
+        self, shape: Sequence[int], device: torch.device, dtype: torch.dtype = torch.float32, *, rows: bool = True
+    ) -> Tensor:
         """Uniform numbers in [0, 1)."""
-        return self._cut(shape, lambda full: torch.rand(full, generator=self._generator, dtype=dtype, device=device))
+        generator = self._generator
+        return self._cut(rows, shape, lambda full: torch.rand(full, generator=generator, dtype=dtype, device=device))
 
-    def integers(self, low: int, high: int, shape: Sequence[int], device: torch.device) -> Tensor:
+    def integers(self, low: int, high: int, shape: Sequence[int], device: torch.device, *, rows: bool = True) -> Tensor:
         """Uniform integers in [low, high)."""
-        return self._cut(shape, lambda full: torch.randint(low, high, full, generator=self._generator, device=device))
+        generator = self._generator
+        return self._cut(rows, shape, lambda full: torch.randint(low, high, full, generator=generator, device=device))
 
-    def bernoulli(self, probability: float, shape: Sequence[int], device: torch.device) -> Tensor:
+    def bernoulli(self, probability: float, shape: Sequence[int], device: torch.device, *, rows: bool = True) -> Tensor:
         """True with the given probability."""
-        return self.uniform(shape, device) < probability
+        return self.uniform(shape, device, rows=rows) < probability
 
-    def _cut(self, shape: Sequence[int], make: Callable[[tuple[int, ...]], Tensor]) -> Tensor:
+    def _cut(self, rows: bool, shape: Sequence[int], make: Callable[[tuple[int, ...]], Tensor]) -> Tensor:
         share = self._share
-        if share is None or not shape or shape[0] != share.stop - share.start:
+        if share is None or not rows:
             return make(tuple(shape))
+        if not shape or shape[0] != share.stop - share.start:
+            held = share.stop - share.start
+            raise ValueError(
+                f"a draw of shape {tuple(shape)} has not the {held} rows that this process holds of the batch: say"
+                " rows=False for what is not drawn sample by sample"
+            )
         return make((share.total, *shape[1:]))[share.start : share.stop]
 
 
@@ -66,7 +78,7 @@ class FilledDraw(Draw):
     def __init__(self, tensors: Sequence[Tensor]) -> None:
         self._tensors: Iterator[Tensor] = iter(tensors)
 
-    def _cut(self, shape: Sequence[int], make: Callable[[tuple[int, ...]], Tensor]) -> Tensor:
+    def _cut(self, rows: bool, shape: Sequence[int], make: Callable[[tuple[int, ...]], Tensor]) -> Tensor:
         try:
             return next(self._tensors)
         except StopIteration:

@@ -105,7 +105,12 @@ class FeedbackMap(nn.Module, abc.ABC):
 
     What a map can do beyond this is said by what else it derives from: :class:`StackedMap`, :class:`LinearTail`,
     :class:`MatrixMap`. Concrete maps are final.
+
+    Attributes:
+        differentiates_forward: it uses ``at.source.vjp``, so that the passes it is trained beside must have a graph.
     """
+
+    differentiates_forward: bool = False
 
     @abc.abstractmethod
     def forward(self, u: Tensor, at: At) -> Tensor:

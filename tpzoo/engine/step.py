@@ -83,6 +83,9 @@ class Engine:
 
     def __post_init__(self) -> None:
         self.learner.prepare(self.feedback.edges)
+        self._trainable = tuple(edge for edge in self.feedback.edges if any(True for _ in edge.map.parameters()))
+        maps_differentiate = any(edge.map.differentiates_forward for edge in self.feedback.edges)
+        self._graph = self.learner.differentiates_forward or maps_differentiate
         self.draws = any(self.network.block_of(node).draws for node in self.network.nodes)
         self._tried: set[str] = set()
 
@@ -219,20 +222,20 @@ class Engine:
         if not self.feedback_learns:
             return
         if trace is None:
-            trace = self.network.trace(x, update_buffers=False, graph=self.learner.differentiates_forward)
+            trace = self.network.trace(x, update_buffers=False, graph=self._graph)
         for edges in self._rounds():
             values = self._feedback_step(edges, trace, [make_noise(edge, trace) for edge in edges])
             if record is not None:
                 record.feedback.append(_copied(values))
 
     def _rounds(self) -> Iterator[Sequence[Edge]]:
-        """The edges of every feedback step on one batch."""
+        """The edges of every feedback step on one batch: of those whose maps have weights."""
         by_edge = self.iterations.by_edge
         if by_edge is None:
             for _ in range(self.iterations.together):
-                yield self.feedback.edges
+                yield self._trainable
             return
-        for edge in sorted(self.feedback.edges, key=lambda edge: self.network.position(edge.target)):
+        for edge in sorted(self._trainable, key=lambda edge: self.network.position(edge.target)):
             for _ in range(by_edge[edge.name]):
                 yield [edge]
 

@@ -18,6 +18,8 @@ from tpzoo import At, Connect, Edge, Feedback, FeedbackMap, Network
 class TiedMap(FeedbackMap):
     """g(u) = J^T u, with J the Jacobian of the block at the clean input. It has no weights."""
 
+    differentiates_forward = True
+
     def forward(self, u: Tensor, at: At) -> Tensor:
         """``u`` like the block's output; returns the shape of its input."""
         assert at.source is not None, "a tied edge starts at a node"
