@@ -12,7 +12,9 @@ def test_json_lists_every_combination_once() -> None:
     keys = ("feedback", "map", "learner", "rule", "update", "output")
     rows = {tuple(item[key] for key in keys) for item in found}
     assert len(rows) == len(found)
-    assert all(tuple(item) == keys for item in found)
+    assert all(tuple(item) == (*keys, "notices") for item in found)
+    said = {(item["rule"], item["output"]) for item in found if item["notices"]}
+    assert said == {("tp", "gradient")}
     assert {
         ("layerwise", "dense", "reconstruction", "dtp", "gradient", "gradient"),
         ("none", None, "none", "bp", "gradient", "argmin"),
@@ -27,6 +29,12 @@ def test_json_lists_every_combination_once() -> None:
 def test_the_table_counts_what_it_shows() -> None:
     *_, count = tpzoo("matrix").stdout.splitlines()
     assert count == f"{len(json.loads(tpzoo('matrix', '--json').stdout))} combinations"
+
+
+def test_what_is_known_not_to_learn_is_marked() -> None:
+    table = tpzoo("matrix").stdout
+    assert "gradient*" in table
+    assert "\n* rule 'tp' with output 'gradient': " in table
 
 
 def test_an_architecture_narrows_it_down() -> None:

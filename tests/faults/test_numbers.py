@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import torch
 
-from tests.support.runs import STEPS, metrics, run, status, summary, toy, write_toy_data
+from tests.support.runs import STEPS, catalogue, metrics, run, status, summary, toy, write_toy_data
 from tpzoo.engine.optimise import WeightStepper
 from tpzoo.engine.step import Engine
 from tpzoo.errors import RunError
+from tpzoo.runner.build import build
 from tpzoo.runner.checkpoint import Checkpoints
+from tpzoo.runner.diagnose import name_the_culprit
 
 DTP = ("feedback=layerwise", "learner=reconstruction", "rule=dtp", "epochs=3")
 
@@ -115,3 +117,14 @@ def test_numbers_that_break_only_in_the_test_set_are_noticed(data: Path, tmp_pat
         patch.setattr(Engine, "train_batch", spoil)
         run(loaded, tmp_path / "run")
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_a_loss_that_overflows_names_the_last_block(tmp_path: Path) -> None:
+    made = build(toy(write_toy_data(tmp_path), "rule=bp", "loss=mse").experiment, catalogue())
+    network, x = made.engine.network, made.data.prepare(made.data.train.x[:8], torch.float32)
+    with torch.no_grad():
+        for p in network.block_of(network.nodes[-1]).parameters():
+            p.mul_(1e25)
+    said = name_the_culprit(network, made.engine.feedback, x)
+    assert said.startswith(f"the outputs of block '{network.nodes[-1].block}' are still numbers, up to ")
+    assert "e+2" in said

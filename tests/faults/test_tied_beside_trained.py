@@ -25,7 +25,9 @@ def mixed(settings: LayerwiseSettings, network: Network, connect: Connect) -> Fe
     return Feedback([dataclasses.replace(top, map=TiedMap()), *others])
 
 
-PATH = FeedbackPath(name="mixed", summary="s", build=mixed, config=LayerwiseSettings, provides=("feedback", "maps", "one_block_edges"))
+PATH = FeedbackPath(
+    name="mixed", summary="s", build=mixed, config=LayerwiseSettings, provides=("feedback", "maps", "one_block_edges")
+)
 
 
 @pytest.mark.parametrize("iterations", ["1", "{'*': 2}"])

@@ -285,7 +285,7 @@ LEARNERS: dict[type[Learner], set[str]] = {
     DrawsInTheLoss: {"global_generator"},
     HasItsOwnGenerator: {"noise_is_all_that_is_random"},
     LearnsNothing: {"trains"},
-    LossIsNoScalar: {"shapes_and_dtypes"},
+    LossIsNoScalar: {"shapes_and_dtypes", "fast_equals_plain"},
     LossReadsAValue: {"capturable"},
     HasALossThatNobodyCalls: {"methods_are_called"},
     SolvesWithoutSayingSo: {"methods_are_called"},

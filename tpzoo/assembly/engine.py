@@ -88,6 +88,7 @@ def build_engine(
         streams,
         _iterations(training.iterations, Names.of(parts.network, parts.feedback).edge or []),
         _order(training.order),
+        called=parts.called,
     )
 
 

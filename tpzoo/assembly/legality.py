@@ -58,6 +58,20 @@ def unfulfilled(components: Mapping[str, Record], open_to: Container[str] = ()) 
     ]
 
 
+def notices(components: Mapping[str, Record]) -> list[str]:
+    """What the records of chosen components say of one another: a line for each combination that may disappoint.
+
+    Args:
+        components: the chosen record of every axis, by its place in the config.
+    """
+    return [
+        f"{record.kind} '{record.name}' with {other.kind} '{other.name}': {record.notices[said]}"
+        for record in components.values()
+        for other in components.values()
+        if (said := f"{other.kind} {other.name}") in record.notices
+    ]
+
+
 def partners(record: Record, catalogue: Catalogue) -> dict[str, list[str]]:
     """Return, for each capability that ``record`` requires, the components that provide it, as ``kind name``."""
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
@@ -35,11 +35,12 @@ class Parts:
     update: Update
     output: Output
     loss: Loss
+    called: dict[str, str] = field(default_factory=dict)
 
     @property
     def modules(self) -> dict[str, nn.Module]:
         """All of them, by name."""
-        return dict(vars(self))
+        return {name: value for name, value in vars(self).items() if isinstance(value, nn.Module)}
 
 
 def build_parts(
@@ -70,12 +71,22 @@ def build_parts(
             update=make(method.update or _default_update(catalogue), names=names),
             output=make(method.output, names=names),
             loss=make(method.loss, spec, names=names),
+            called=_called(method, catalogue),
         )
     for module in parts.modules.values():
         module.to(device=device, dtype=dtype)
     network.backend = feedback.backend = BACKENDS[backend]
     find_draws(network, torch.device(device), dtype)
     return parts
+
+
+def _called(method: Method, catalogue: Catalogue) -> dict[str, str]:
+    """What errors call the parts, by place: ``rule 'my_rules/mine'``."""
+    found = {}
+    for place, record in method.records.items():
+        entry = catalogue.entry(record)
+        found[place.rpartition(".")[2]] = f"{record.kind} '{entry.full_name if entry else record.name}'"
+    return found
 
 
 def build_network(architecture: Chosen, spec: DataSpec, seed: int = 0) -> Network:

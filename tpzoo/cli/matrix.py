@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from tpzoo.assembly.legality import notices
 from tpzoo.cli.options import open_catalogue, plugin_option
 from tpzoo.cli.table import print_table
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from tpzoo.plugin.records import Record
 
 Row = tuple[str, str, str]
+MARK = "*"
 
 
 @click.command("matrix")
@@ -24,7 +26,8 @@ Row = tuple[str, str, str]
 def command(architecture: str | None, as_json: bool, plugins: tuple[str, ...]) -> None:
     """Show which feedback paths, maps, learners, rules, updates and outputs can be combined.
 
-    A cell lists the output targets that a rule can have, with some update, beside the choices of its row; - means none.
+    A cell lists the output targets that a rule can have, with some update, beside the choices of its row; - means none,
+    and * that something is said of it below the table.
     """
     from tpzoo.assembly.combinations import legal_combinations
 
@@ -36,10 +39,12 @@ def command(architecture: str | None, as_json: bool, plugins: tuple[str, ...]) -
         return
     rules = catalogue.names("rule")
     print_table(("feedback", "map", "learner", *(f"rule {rule}" for rule in rules)), rows(found, rules))
+    for line in dict.fromkeys(line for chosen in found for line in notices(chosen)):
+        click.echo(f"\n{MARK} {line}")
     click.echo(f"\n{len(found)} combinations")
 
 
-def describe(chosen: Mapping[str, Record]) -> dict[str, str | None]:
+def describe(chosen: Mapping[str, Record]) -> dict[str, Any]:
     """One item of the JSON list; ``map`` is null for a path that has none."""
     form = chosen.get("feedback.map")
     return {
@@ -49,6 +54,7 @@ def describe(chosen: Mapping[str, Record]) -> dict[str, str | None]:
         "rule": chosen["rule"].name,
         "update": chosen["rule.update"].name,
         "output": chosen["output"].name,
+        "notices": notices(chosen),
     }
 
 
@@ -57,7 +63,9 @@ def rows(found: Iterable[Mapping[str, Record]], rules: Iterable[str]) -> list[tu
     cells: dict[Row, dict[str, list[str]]] = {}
     for chosen in map(describe, found):
         row = (str(chosen["feedback"]), chosen["map"] or "-", str(chosen["learner"]))
-        cells.setdefault(row, {}).setdefault(str(chosen["rule"]), []).append(str(chosen["output"]))
+        cells.setdefault(row, {}).setdefault(str(chosen["rule"]), []).append(
+            f"{chosen['output']}{MARK if chosen['notices'] else ''}"
+        )
     return [
         (*row, *(", ".join(dict.fromkeys(outputs.get(rule, []))) or "-" for rule in rules))
         for row, outputs in cells.items()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tpzoo.assembly.experiment import Experiment
-from tpzoo.assembly.legality import check_compatible
+from tpzoo.assembly.legality import check_compatible, notices as notices_of
 from tpzoo.config.implied import notices, with_implied
 from tpzoo.config.layers import Layers, read_layers
 from tpzoo.config.problems import COMMAND_LINE, Problems, Where
@@ -63,7 +63,7 @@ def load(
     experiment = replace(experiment, plugins=tuple(layers.plugins))
     origins["plugins"] = ", ".join(map(str, layers.plugins.values())) or "default"
     check_compatible(validator.records, catalogue)
-    said = [*replaced, *notices(origins, experiment.rule.name)]
+    said = [*replaced, *notices(origins, experiment.rule.name), *notices_of(validator.records)]
     return LoadedConfig(experiment, origins, said, validator.records, catalogue)
 
 

@@ -13,6 +13,7 @@ from tpzoo.engine.feedback import Feedback
 from tpzoo.engine.network import Network, Trace
 from tpzoo.engine.objective import Batch, Loss
 from tpzoo.engine.optimise import WeightStepper
+from tpzoo.engine.returns import Returns
 
 Order = Literal["targets_first", "feedback_first", "feedback_only", "forward_only"]
 Tensors = Mapping[str, Tensor]
@@ -36,6 +37,7 @@ class Context:
         observe: called before the forward weights move, with the training pass (None if none was made), the gradients
             and the displacements; None if nobody looks.
         output: the network's output on this batch, once it is known.
+        returns: checks what a rule and an update give; None after the first batch of its shape.
     """
 
     network: Network
@@ -49,6 +51,7 @@ class Context:
     apply_update: ApplyUpdate
     observe: ObserveStep | None = None
     output: Tensor | None = None
+    returns: Returns | None = None
     _trace: Trace | None = field(default=None, init=False)
 
     @property
@@ -69,6 +72,16 @@ class Context:
         out, gradients = self.network.loss_gradients(self.batch.x, self.batch.error, update_buffers=first)
         self.output = out if first else self.output
         return gradients
+
+    def known_output(self) -> Tensor:
+        """The network's output on this batch.
+
+        Raises:
+            RuntimeError: no training pass was made yet.
+        """
+        if self.output is None:
+            raise RuntimeError("no training pass was made yet")
+        return self.output
 
     def train_feedback(self, trace: Trace | None = None) -> None:
         """Train the maps on this batch, as often as the config says; without a ``trace`` on a pass of its own."""
@@ -98,6 +111,10 @@ class Context:
             names: the blocks or edges to step; default all.
             displacements: d by node, for probes to look at.
         """
+        if self.returns is not None:
+            stepper = self.forward_weights if which == "forward" else self.feedback_weights
+            self.returns.gradients(f"context.step('{which}')", stepper, gradients)
+            self.returns.stepped |= which == "forward"
         if which == "feedback":
             self.feedback.moved()
             self.feedback_weights.step(gradients, names)

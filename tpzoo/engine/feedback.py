@@ -222,6 +222,8 @@ class Feedback(nn.Module):
         maps: by the names of their edges.
         shared: the modules that several maps use (random features), by key. They are saved with the maps, and never
             trained.
+        sent: where it is set, it sees what each map sends: the edge, the displacement, where the map stands, and
+            whether it is a stack of several.
 
     Args:
         edges: top first. Every edge has a name of its own. What their maps share comes with them.
@@ -234,6 +236,7 @@ class Feedback(nn.Module):
         self._names = {edge.name: [f"{edge.name}.{name}" for name, _ in edge.map.named_parameters()] for edge in edges}
         self.shared = nn.ModuleDict({key: each for edge in edges for key, each in edge.shared.items()})
         self.backend: Backend = AUTOGRAD
+        self.sent: Sent | None = None
         self._kept: tuple[Trace, dict[Any, Any]] | None = None
         if len(self.maps) != len(self.edges):
             raise SettingError("two feedback edges have the same name")
@@ -308,6 +311,8 @@ class Feedback(nn.Module):
         for edge in self._leading_to(upto, trace.last):
             at = self.at(edge, trace, label, memory)
             sent = send(edge, found[at.source.name if at.source else edge.source], at)
+            if self.sent is not None:
+                self.sent(edge, sent, at, False)
             found[edge.target] = found[edge.target] + sent if edge.target in found else sent
         return found
 
@@ -333,6 +338,8 @@ class Feedback(nn.Module):
             if going := [i for i in order if edge in paths[i]]:
                 at = self.at(edge, trace, memory=memory)
                 sent = differences(edge.map, found[at.source.name if at.source else edge.source].take(going), at)
+                if self.sent is not None:
+                    self.sent(edge, sent, at, True)
                 met = found[edge.target].rows + sent if edge.target in found else sent
                 found[edge.target] = _Stack(going, met)
         names = [trace.last if node == "output" else node for node in upto]
@@ -375,6 +382,7 @@ def _of_edge(gradients: dict[str, Tensor], edge: str) -> dict[str, Tensor]:
 
 
 Connect = Callable[[str, str, str], Edge]
+Sent = Callable[[Edge, Any, At, bool], None]
 
 
 def no_twins(layer: nn.Module, shape_in: tuple[int, ...], shape_out: tuple[int, ...], settings: Any) -> TwinLayer:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from tpzoo.engine.draw import Draw
 from tpzoo.engine.feedback import Edge, Feedback
 from tpzoo.engine.network import Trace
+from tpzoo.errors import PluginError
 
 Noise = tuple[Tensor, ...]
 
@@ -62,8 +63,16 @@ class LossLearner(Learner):
         """
         found = []
         for edge, noise in zip(edges, noises, strict=True):
-            found += feedback.gradients([edge], partial(self.loss, edge, trace, feedback, noise))
+            found += feedback.gradients([edge], partial(self._scalar, edge, trace, feedback, noise))
         return found
+
+    def _scalar(self, edge: Edge, trace: Trace, feedback: Feedback, noise: Noise) -> Tensor:
+        value: Any = self.loss(edge, trace, feedback, noise)
+        if isinstance(value, Tensor) and not value.dim() and value.is_floating_point():
+            return value
+        got = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"{type(value).__name__}"
+        what = f"the loss of learner {type(self).__name__} for edge '{edge.name}' returned {got}"
+        raise PluginError(f"{what}; expected a floating point scalar", "take the mean over the batch")
 
 
 class SolvingLearner(LossLearner):

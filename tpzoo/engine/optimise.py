@@ -42,6 +42,11 @@ class WeightStepper:
         listed = {id(p) for group in (optimizer.param_groups if optimizer else []) for p in group["params"]}
         self.trained = frozenset(name for name, p in self._parameters.items() if id(p) in listed)
 
+    @property
+    def parameters(self) -> Mapping[str, nn.Parameter]:
+        """All weights, trained or not, by ``member.parameter``."""
+        return self._parameters
+
     def averaged(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
         """``values``, averaged over processes."""
         return self._mean(values) if self._mean else values

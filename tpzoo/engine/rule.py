@@ -50,6 +50,8 @@ class DisplacementRule(Rule):
         with context.feedback.at_rest(trace):
             with torch.no_grad():  # a displacement is a number, not a graph over the maps
                 displacements = self.displacements(trace, context.feedback, context.batch, context.draw)
+            if context.returns is not None:
+                context.returns.displacements(self, trace, displacements)
             if context.order == "targets_first":
                 context.train_feedback(trace)
         context.update(trace, displacements)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,9 +18,10 @@ from tpzoo.engine.network import UNSEEDED, Network, Trace
 from tpzoo.engine.objective import Batch, Loss, Output
 from tpzoo.engine.optimise import WeightStepper
 from tpzoo.engine.probe import Snapshot
+from tpzoo.engine.returns import CheckedBatch, Returns
 from tpzoo.engine.rule import Rule
 from tpzoo.engine.update import Update
-from tpzoo.errors import SettingError
+from tpzoo.errors import PluginError, SettingError
 
 Observe = Callable[[Snapshot], None]
 MakeNoise = Callable[[Edge, Trace], Noise]
@@ -65,6 +67,7 @@ class Engine:
         share: which rows of the whole batch this process holds, or None.
         draws: whether something in a step draws from torch's global generators, as dropout does: then each batch has a
             seed. Of blocks it is known when they are built, of all else after the first batch.
+        called: what to call the parts in errors, by place: ``{"rule": "rule 'my_rules/mine'"}``.
     """
 
     network: Network
@@ -80,6 +83,7 @@ class Engine:
     iterations: Iterations = Iterations()
     order: Order = "targets_first"
     share: Share | None = None
+    called: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.learner.prepare(self.feedback.edges)
@@ -87,7 +91,8 @@ class Engine:
         maps_differentiate = any(edge.map.differentiates_forward for edge in self.feedback.edges)
         self._graph = self.learner.differentiates_forward or maps_differentiate
         self.draws = any(self.network.block_of(node).draws for node in self.network.nodes)
-        self._tried: set[str] = set()
+        self._tried: set[Any] = set()
+        self._returns: Returns | None = None
 
     @property
     def feedback_learns(self) -> bool:
@@ -97,6 +102,8 @@ class Engine:
 
     def batch(self, x: Tensor, y: Tensor) -> Batch:
         """A batch with this engine's loss and output target."""
+        if self._returns is not None:
+            return CheckedBatch(x, y, self.loss, self.output, self._returns)
         return Batch(x, y, self.loss, self.output)
 
     def train_batch(
@@ -125,7 +132,7 @@ class Engine:
         order = order or self.order
         given = None if noise is None else GivenNoise(noise)
         make_noise: MakeNoise = self._drawn if given is None else given
-        with self._batch(order, x):
+        with self._batch(order, x, y):
             return self._train_batch(x, y, order, observe, make_noise, record, given)
 
     def _train_batch(
@@ -143,34 +150,52 @@ class Engine:
         if self.learner.when == "data_free" and trains:
             self._train_feedback(x, None, make_noise, record)
         self.rule.train_step(context)
+        self._check_step(context)
         if self.learner.when == "after_forward" and trains:
             self._train_feedback(x, None, make_noise, record)
         if given is not None:
             given.require_used_up()
+        return context.known_output()
+
+    def _check_step(self, context: Context) -> None:
+        """See that a step was made, and what judged it."""
         if context.output is None:
-            raise TypeError(f"{type(self.rule).__name__}.train_step made no training pass")
-        return context.output
+            who = self.called.get("rule", type(self.rule).__name__)
+            raise PluginError(f"{who} made no training pass in train_step", "call context.trace() or backprop()")
+        if self._returns is None:
+            return
+        if not self._returns.stepped and context.order != "feedback_only":
+            who = f"{self._returns.name('rule', self.rule)} with {self._returns.name('update', self.update)}"
+            raise PluginError(f"{who} moved no forward weight in a step", "call context.step() or context.update()")
+        self._returns.losses(self.loss, context.output, context.batch.y)
 
     def train_feedback_batch(self, x: Tensor) -> None:
         """Train only the maps on one minibatch; the network, running statistics included, is left alone."""
-        with self._batch("feedback", x):
+        with self._batch("feedback", x, x):
             self._train_feedback(x, None, self._drawn, None)
 
-    def _batch(self, kind: str, x: Tensor) -> AbstractContextManager[None]:
-        """Begin a batch: what draws by itself has its seed. The first one of a kind shows whether something does."""
+    def _batch(self, kind: str, x: Tensor, y: Tensor) -> AbstractContextManager[None]:
+        """Begin a batch: what draws by itself has its seed. The first one of a kind and a shape is looked at."""
         self.network.batch_seed = self.streams.next_batch()
-        if type(x) is not Tensor or (not self.draws and kind in self._tried):  # fake tensors hold no numbers
+        key = (kind, x.shape, x.dtype, y.shape)
+        if type(x) is not Tensor:  # fake tensors hold no numbers
             return UNSEEDED
-        return self._seeded(kind)
+        if key not in self._tried:
+            return self._first(key)
+        return seeded(self.network.batch_seed, self.streams.device) if self.draws else UNSEEDED
 
     @contextmanager
-    def _seeded(self, kind: str) -> Iterator[None]:
-        device = self.streams.device
-        with seeded(self.network.batch_seed, device):
-            before = global_states(device)
-            yield
-            self.draws = self.draws or have_drawn(before, device)
-        self._tried.add(kind)
+    def _first(self, key: Any) -> Iterator[None]:
+        """Check what the parts return, and see whether something draws by itself."""
+        device, self._returns = self.streams.device, Returns(self.called)
+        try:
+            with seeded(self.network.batch_seed, device), self._returns.of_maps(self.feedback):
+                before = global_states(device)
+                yield
+                self.draws = self.draws or have_drawn(before, device)
+        finally:
+            self._returns = None
+        self._tried.add(key)
 
     def noises(self, edges: Sequence[Edge], trace: Trace) -> list[Noise]:
         """The noise of each edge, from its own stream."""
@@ -179,7 +204,10 @@ class Engine:
     def _drawn(self, edge: Edge, trace: Trace) -> Noise:
         if not isinstance(self.learner, LossLearner):
             return ()
-        return self.learner.noise(edge, trace, self.streams.draw(f"noise/{edge.name}", self.share))
+        drawn = self.learner.noise(edge, trace, self.streams.draw(f"noise/{edge.name}", self.share))
+        if self._returns is not None:
+            self._returns.noise(self.learner, edge, drawn)
+        return drawn
 
     def _context(
         self, batch: Batch, order: Order, observe: Observe | None, make_noise: MakeNoise, record: StepRecord | None
@@ -199,6 +227,7 @@ class Engine:
             train_maps=train_maps,
             apply_update=self.update.step,
             observe=self._observer(batch, observe, record),
+            returns=self._returns,
         )
 
     def _observer(self, batch: Batch, observe: Observe | None, record: StepRecord | None) -> ObserveStep | None:
@@ -245,7 +274,10 @@ class Engine:
         assert isinstance(learner, LossLearner)  # or feedback_learns is False
         if isinstance(learner, SolvingLearner):
             return self._solve(learner, edges, trace, noises)
-        gradients = _by_edge(edges, learner.gradients(edges, trace, self.feedback, noises))
+        found = learner.gradients(edges, trace, self.feedback, noises)
+        if self._returns is not None:
+            self._returns.by_edge(learner, "gradients", edges, found, values=True)
+        gradients = _by_edge(edges, found)
         self.feedback.moved()
         self.feedback_weights.step(gradients)
         return gradients
@@ -256,11 +288,15 @@ class Engine:
     ) -> dict[str, Tensor]:
         """Set the maps to what the learner finds."""
         found = learner.statistics(edges, trace, self.feedback, noises)
+        if self._returns is not None:
+            self._returns.by_edge(learner, "statistics", edges, found, values=False)
         means = self.feedback_weights.averaged(_by_edge(edges, found))
         values = [
             learner.solve(edge, {name: means[f"{edge.name}.{name}"] for name in of_edge})
             for edge, of_edge in zip(edges, found, strict=True)
         ]
+        if self._returns is not None:
+            self._returns.by_edge(learner, "solve", edges, values, values=True)
         solutions = _by_edge(edges, values)
         self.feedback.moved()
         self.feedback_weights.assign(solutions)

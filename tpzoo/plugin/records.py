@@ -57,6 +57,7 @@ class Record:
         requires: capabilities that some other chosen component must provide.
         smallest: settings that make the quickest instance that still shows everything; for tests.
         expected_failures: conformance check name -> why this entry cannot pass it.
+        notices: ``kind name`` of another entry -> what is said where a config chooses both, as that it does not learn.
     """
 
     kind: ClassVar[str]
@@ -71,6 +72,7 @@ class Record:
     requires: tuple[str, ...] = ()
     smallest: Mapping[str, Any] = field(default_factory=_nothing, hash=False)
     expected_failures: Mapping[str, str] = field(default_factory=_nothing, hash=False)
+    notices: Mapping[str, str] = field(default_factory=_nothing, hash=False)
 
     def describe(self) -> str:
         """One line that says what the entry is: its summary."""

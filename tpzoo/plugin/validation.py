@@ -67,7 +67,7 @@ def _details(record: Record) -> Complaint | None:
         value = getattr(record, field)
         if not isinstance(value, tuple) or not all(isinstance(item, str) for item in value):
             return f"has {field}={value!r}", f"write a tuple of texts: {field}=('pre_activation',)"
-    for field in ("smallest", "expected_failures"):
+    for field in ("smallest", "expected_failures", "notices"):
         if not isinstance(getattr(record, field), Mapping):
             return f"has {field}={getattr(record, field)!r}", f"{field} is a mapping"
     if record.paper is not None and not isinstance(record.paper, Paper):

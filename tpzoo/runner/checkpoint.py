@@ -256,6 +256,18 @@ def put_back(modules: Mapping[str, nn.Module], weights: Mapping[str, Tensor]) ->
         own[name].data.copy_(value)
 
 
+def unreadable(state: Any) -> str:
+    """Why ``state`` would not be read back from a checkpoint, which runs no code; empty if it would."""
+    buffer = io.BytesIO()
+    try:
+        torch.save(state, buffer)
+        buffer.seek(0)
+        torch.load(buffer, weights_only=True)
+    except Exception as error:  # pickling runs the objects' own code
+        return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return ""
+
+
 def _pickled(state: Mapping[str, Any]) -> bytes:
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)

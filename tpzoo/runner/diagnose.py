@@ -52,7 +52,8 @@ def name_the_culprit(network: Network, feedback: Feedback, x: Tensor) -> str:
     for name, made in trace.passes.items():
         if not bool(made.out.isfinite().all()):
             return f"the output of block '{name}' is not finite"
-    return "all blocks are finite on this batch; the data may hold values that are not"
+    last, largest = network.nodes[-1].block, float(trace.output.abs().max())
+    return f"the outputs of block '{last}' are still numbers, up to {largest:.1e}, but their loss is not"
 
 
 def _all_finite(values: Sequence[Tensor]) -> bool:

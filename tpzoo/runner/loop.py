@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from tpzoo.engine.data import Split
 from tpzoo.engine.draw import Streams
 from tpzoo.engine.logger import Logger, LogRecord
 from tpzoo.engine.probe import Snapshot
-from tpzoo.errors import RunError
+from tpzoo.errors import PluginError, RunError
 from tpzoo.runner.build import Built
 from tpzoo.runner.diagnose import broken_moments, broken_weights, name_the_culprit
 from tpzoo.runner.evaluate import Score, Totals, evaluate
@@ -116,8 +116,7 @@ class Training:
 
         def observe(snapshot: Snapshot) -> None:
             for name in due:
-                values = self.built.probes[name].measure(snapshot)
-                found = {f"{name}/{key}": float(value) for key, value in values.items()}
+                found = _measured(name, self.built.probes[name].measure(snapshot))
                 self._log("probe", phase.epoch, self.progress.cursor.step + 1, found)
             due.clear()  # a rule may step many times in one batch
 
@@ -212,6 +211,25 @@ def batches_in(experiment: Experiment, examples: int) -> int:
     """How many minibatches one pass over so many examples has."""
     whole, rest = divmod(examples, experiment.batch_size)
     return whole + (rest > 0 and not experiment.drop_last)
+
+
+def _measured(probe: str, values: Any) -> dict[str, float]:
+    """What a probe measured, by its full names.
+
+    Raises:
+        PluginError: it is no mapping from texts to single numbers.
+    """
+    if not isinstance(values, Mapping):
+        raise PluginError(f"probe '{probe}' returned an object of type {type(values).__name__}", "return a dict")
+    found = {}
+    for key, value in values.items():
+        try:
+            found[f"{probe}/{key}"] = float(value)
+        except (TypeError, ValueError, RuntimeError) as error:
+            got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"type {type(value).__name__}"
+            what = f"probe '{probe}' returned a value of {got} for '{key}', which is no single number"
+            raise PluginError(what, "return scalars by name") from error
+    return found
 
 
 def _never() -> bool:

@@ -16,13 +16,13 @@ from torch import nn
 from tpzoo.assembly.method import choose
 from tpzoo.config import LoadedConfig
 from tpzoo.engine.logger import Logger, RunInfo
-from tpzoo.errors import CheckpointError
+from tpzoo.errors import CheckpointError, PluginError
 from tpzoo.files import remove_unfinished
 from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.plugin.source import sources_of
 from tpzoo.runner import environment, folder
 from tpzoo.runner.build import Built, build
-from tpzoo.runner.checkpoint import Checkpoints, put_back, weights_of
+from tpzoo.runner.checkpoint import Checkpoints, put_back, unreadable, weights_of
 from tpzoo.runner.code import go_on, keep_files, plugins_used, require_same_code, session
 from tpzoo.runner.data_identity import require_same_data
 from tpzoo.runner.device import choose_device
@@ -171,6 +171,7 @@ class Run:
         self._modules = modules_of(built)
         self._data = str(built.data_identity["digest"])
         self._logged: dict[str, Any] = {}
+        self._readable = False
         self._saved_at = time.monotonic()
 
     def load(self, label: str = "last") -> bool:
@@ -242,10 +243,27 @@ class Run:
         }
         name = f"step-{cursor.step:08d}-{cursor.phase:05d}-{cursor.batch:05d}"
         logs = {name: file for logger in self.loggers.values() for name, file in logger.files().items()}
+        self._require_readable(state)
         self.checkpoints.save(name, weights_of(self._modules), state, tuple(labels), logs, ended, self._data)
         if not self.where.has_saved():
             self.where.set_status("running", saved=True)
         self._saved_at = time.monotonic()
+
+    def _require_readable(self, state: Mapping[str, Any]) -> None:
+        """See, before the first save, that what plugins keep can be read back without running code.
+
+        Raises:
+            PluginError: it cannot; the logger, or the part of the training state, is named.
+        """
+        if self._readable:
+            return
+        parts = {f"the state of logger '{name}'": kept for name, kept in state["loggers"].items()}
+        parts |= {f"what the run keeps of '{name}'": kept for name, kept in state["training"].items()}
+        for name, kept in parts.items():
+            if problem := unreadable(kept):
+                hint = "keep numbers, texts, tensors, lists and dicts; no arrays of numpy and no objects of your own"
+                raise PluginError(f"{name} cannot be kept in a checkpoint: {problem}", hint)
+        self._readable = True
 
     def summary(self, status: str) -> Summary:
         """What the run came to so far."""

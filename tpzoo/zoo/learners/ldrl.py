@@ -56,6 +56,7 @@ class LDRL(LossLearner):
                 found += super().gradients([edge], trace, feedback, [noise])
         return found
 
+    @torch.no_grad()
     def _by_algebra(
         self, edge: Edge, g: LinearTail, trace: Trace, feedback: Feedback, noise: Noise
     ) -> dict[str, Tensor]:
