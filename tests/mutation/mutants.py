@@ -122,7 +122,7 @@ ENGINE = (
     ),
     mutant(
         "default difference: g(u + d) alone",
-        "engine/feedback.py",
+        "engine/maps.py",
         'return moved - at.memo((self, "g(u)"), lambda: self(u, at))',
         "return moved",
         FEEDBACK,

@@ -10,8 +10,9 @@ from torch import nn
 from tpzoo.assembly.maker import Names, TwinMaker, make, resolved, seeded
 from tpzoo.assembly.method import Chosen, Method, choose
 from tpzoo.engine.data import DataSpec
-from tpzoo.engine.feedback import Ends, Feedback, FeedbackMap, connector
+from tpzoo.engine.feedback import Ends, Feedback, connector
 from tpzoo.engine.learner import Learner
+from tpzoo.engine.maps import FeedbackMap
 from tpzoo.engine.network import Network
 from tpzoo.engine.objective import Loss, Output
 from tpzoo.engine.passes import BACKENDS

@@ -7,22 +7,7 @@ from tpzoo.engine.context import Context
 from tpzoo.engine.data import Data, DataSpec, Split, data_folder, hold_out, rows_digest
 from tpzoo.engine.data_check import are_soft, check_data
 from tpzoo.engine.draw import Draw, FilledDraw, Share, Streams
-from tpzoo.engine.feedback import (
-    At,
-    Connect,
-    Edge,
-    Ends,
-    Feedback,
-    FeedbackMap,
-    LinearTail,
-    MatrixMap,
-    Shared,
-    SharedModules,
-    StackedMap,
-    connector,
-    differences,
-    source_activation,
-)
+from tpzoo.engine.feedback import Connect, Edge, Ends, Feedback, Shared, SharedModules, connector
 from tpzoo.engine.images import Augment, Normalise
 from tpzoo.engine.initialise import initialise
 from tpzoo.engine.jacobians import (
@@ -35,6 +20,15 @@ from tpzoo.engine.jacobians import (
 )
 from tpzoo.engine.learner import Learner, LossLearner, Noise, SolvingLearner
 from tpzoo.engine.logger import Logger, LogRecord, RunInfo, SilentLogger
+from tpzoo.engine.maps import (
+    At,
+    FeedbackMap,
+    LinearTail,
+    MatrixMap,
+    StackedMap,
+    differences,
+    source_activation,
+)
 from tpzoo.engine.network import Network, Node, Trace
 from tpzoo.engine.objective import Batch, ClassLoss, Loss, MinimisableLoss, Output, classes_of, one_hot
 from tpzoo.engine.optimise import WeightStepper

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tpzoo.engine.feedback import At, Edge, Feedback, StackedMap
+from tpzoo.engine.feedback import Edge, Feedback
+from tpzoo.engine.maps import At, StackedMap
 from tpzoo.engine.network import Trace
 from tpzoo.engine.objective import Batch, Loss, Output
 from tpzoo.engine.optimise import WeightStepper

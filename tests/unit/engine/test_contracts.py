@@ -14,9 +14,9 @@ from torch import Tensor
 import tpzoo
 from tpzoo.engine import At, differences
 from tpzoo.engine.block import Block
-from tpzoo.engine.feedback import FeedbackMap
 from tpzoo.engine.learner import Learner
 from tpzoo.engine.logger import Logger
+from tpzoo.engine.maps import FeedbackMap
 from tpzoo.engine.objective import Loss, Output
 from tpzoo.engine.probe import Probe
 from tpzoo.engine.rule import Rule

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from tests.support.runs import catalogue, toy, write_toy_data
-from tpzoo.engine.feedback import At, Edge, Feedback, FeedbackMap
+from tpzoo.engine.feedback import Edge, Feedback
+from tpzoo.engine.maps import At, FeedbackMap
 from tpzoo.engine.network import Network, Trace
 from tpzoo.runner.build import build
 

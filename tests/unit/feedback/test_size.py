@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tpzoo.engine.feedback import Ends, FeedbackMap, no_twins
+from tpzoo.engine.feedback import Ends, no_twins
+from tpzoo.engine.maps import FeedbackMap
 from tpzoo.errors import CompatibilityError, SettingError, UnknownComponentError
 from tpzoo.zoo.feedback import mirror, mlp, random_hidden
 from tpzoo.zoo.feedback.dense import DenseMap
