@@ -42,11 +42,11 @@ def file_digest(path: Path) -> str:
     key = str(Path(path).resolve())
     seen = [state.st_size, state.st_ctime_ns, state.st_ino]
     known = _known()
-    if key in known and known[key][:-1] == seen:
-        return str(known[key][-1])
+    if key in known and known[key][:3] == seen:
+        return str(known[key][3])
     found = _read(path)
-    known.pop(key, None)
-    known = dict([*_known().items(), (key, [*seen, found])][-MOST:])
+    known = {each: entry for each, entry in _known().items() if each != key}
+    known = dict([*known.items(), (key, [*seen, found, _seal(key, [*seen, found])])][-MOST:])
     with suppress(OSError):
         cache_folder().mkdir(parents=True, exist_ok=True)
         write_atomic(cache_folder() / NAME, json.dumps(known))
@@ -72,5 +72,10 @@ def _known() -> dict[str, list[Any]]:
         found = json.loads((cache_folder() / NAME).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    whole = isinstance(found, dict) and all(isinstance(each, list) and len(each) == 4 for each in found.values())
-    return found if whole else {}
+    entries = found.items() if isinstance(found, dict) else ()
+    return {key: entry for key, entry in entries if isinstance(entry, list) and entry[4:] == [_seal(key, entry[:4])]}
+
+
+def _seal(key: str, entry: list[Any]) -> str:
+    """What an entry must end with: one that is damaged is not believed."""
+    return hashlib.sha256(json.dumps([key, *entry]).encode()).hexdigest()[:16]

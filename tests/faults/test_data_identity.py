@@ -12,7 +12,7 @@ import torch
 from tests.support.command import assert_message, inside
 from tests.support.runs import assert_same_run, run, signalled_after, toy, write_toy_data
 from tpzoo import digests
-from tpzoo.config import LoadedConfig
+from tpzoo.config import LoadedConfig, load
 from tpzoo.engine.data import Data, DataSpec, Split, hold_out
 from tpzoo.errors import CheckpointError
 from tpzoo.runner.data_identity import identity
@@ -127,3 +127,35 @@ def test_a_cache_that_cannot_be_written_costs_time_only(
     monkeypatch.setattr(digests, "SMALL", 0)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert digests.file_digest(data) == digests.file_digest(data)
+
+
+def test_what_torchvision_would_read_in_place_of_the_files_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "MNIST"
+    (folder / "processed").mkdir(parents=True)
+    (folder / "raw").mkdir()
+    for name in ("training.pt", "test.pt"):
+        torch.save((torch.zeros(2, 28, 28, dtype=torch.uint8), torch.zeros(2)), folder / "processed" / name)
+    said = inside("train", "data=mnist", f"data.root={tmp_path}", "rule=bp", "--run-dir", tmp_path / "run")
+    assert_message(said, f"{folder / 'processed'} holds files that an early torchvision made")
+
+
+def test_a_damaged_entry_of_the_cache_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(digests, "SMALL", 0)
+    file = tmp_path / "file"
+    file.write_bytes(b"content")
+    expected = digests.file_digest(file)
+    cache = tmp_path / "cache" / "tpzoo" / digests.NAME
+    text = cache.read_text()
+    for damaged in (text.replace(expected, "0" * 64), text.replace(f'"{expected}"', "null"), "[]", "{}", text[:-9]):
+        cache.write_text(damaged)
+        assert digests.file_digest(file) == expected
+
+
+def test_settings_of_generated_data_are_the_same_after_json(tmp_path: Path) -> None:
+    overrides = ("data=teacher", "data.hidden=[4]", "data.train_count=40", "data.test_count=20", "data.valid_count=20")
+    base = ("architecture.hidden=[4]", "loggers.console=null", "device=cpu", "epochs=2", "batch_size=16")
+    loaded = load(None, (*base, *overrides, "rule=bp"))
+    with signalled_after(1):
+        run(loaded, tmp_path / "run")
+    assert run(loaded, tmp_path / "run", resume=True).status == "done"

@@ -70,3 +70,20 @@ def test_a_network_whose_blocks_share_is_refused_when_it_is_built(monkeypatch: p
     monkeypatch.setattr("tpzoo.assembly.engine.build_parts", shared)
     with pytest.raises(SettingError, match="lies in the memory of block 'fc2"):
         assemble(loaded.experiment, loaded.catalogue, DataSpec((3,), 2, "classification"))
+
+
+def test_parts_of_one_storage_that_do_not_meet_are_apart() -> None:
+    """As an LSTM keeps its weights on a GPU: a checkpoint holds them."""
+    storage, module = torch.zeros(12), nn.Module()
+    module.one, module.two = nn.Parameter(storage[:6].view(2, 3)), nn.Parameter(storage[6:])
+    require_own_memory({"block": module})
+    module.two.data = storage[5:11]
+    with pytest.raises(SettingError, match="lies in the memory of block 'one'"):
+        require_own_memory({"block": module})
+
+
+def test_one_parameter_in_a_block_and_in_a_map_is_refused() -> None:
+    block, feedback = nn.Linear(2, 2), nn.Linear(2, 2)
+    feedback.weight = block.weight
+    with pytest.raises(SettingError, match="map 'weight' lies in the memory of block 'weight'"):
+        require_own_memory({"block": block, "map": feedback})

@@ -14,7 +14,7 @@ HINT = "give each a copy (tensor.clone()); one block that several nodes use may 
 def require_own_memory(modules: Mapping[str, nn.Module]) -> None:
     """See that no two parameters or buffers lie in the same memory: views, or two parameters of one storage.
 
-    One tensor that a module holds under two names is one weight, and is allowed.
+    One tensor that a module holds under two names is one weight, and is allowed; between a block and a map it is not.
 
     Args:
         modules: by what to call their members in errors.
@@ -22,7 +22,7 @@ def require_own_memory(modules: Mapping[str, nn.Module]) -> None:
     Raises:
         SettingError: both are named.
     """
-    owners: dict[int, tuple[Tensor, str]] = {}
+    lying: dict[int, list[tuple[range, Tensor, str, str]]] = {}
     for what, module in modules.items():
         for name, value in [*module.named_parameters(), *module.named_buffers()]:
             called = f"{what} '{name}'"
@@ -31,14 +31,24 @@ def require_own_memory(modules: Mapping[str, nn.Module]) -> None:
             place = _place(value)
             if place is None:
                 continue
-            other, owner = owners.setdefault(place, (value, called))
-            if other is not value:
-                raise SettingError(f"{called} lies in the memory of {owner}", HINT)
+            within = _within(value)
+            for others, other, owner, group in lying.get(place, []):
+                tied = other is value and group == what
+                if not tied and within.start < others.stop and others.start < within.stop:
+                    raise SettingError(f"{called} lies in the memory of {owner}", HINT)
+            lying.setdefault(place, []).append((within, value, called, what))
+
+
+def _within(value: Tensor) -> range:
+    """Which elements of its storage a tensor spans. Parts that do not meet may share one, as in an LSTM on a GPU."""
+    start = value.storage_offset()
+    last = sum(stride * (size - 1) for stride, size in zip(value.stride(), value.shape, strict=True))
+    return range(start, start + last + 1)
 
 
 def _place(value: Tensor) -> int | None:
     """Where the storage begins; None for a tensor without memory, empty or fake."""
     try:
-        return value.untyped_storage().data_ptr() or None
+        return (value.untyped_storage().data_ptr() or None) if value.numel() else None
     except RuntimeError:
         return None

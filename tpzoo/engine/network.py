@@ -217,7 +217,7 @@ class Network(nn.Module):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of one sample at ``input`` and after every node, found by one pass in evaluation mode."""
         reference = next(self.parameters(), torch.empty(0))
-        training, x = self.training, reference.new_zeros(1, *self.input_shape)
+        training, x = self.training, reference.new_zeros(2, *self.input_shape)
         self.eval()
         try:
             trace = self.trace(x, update_buffers=False, graph=False)

@@ -77,7 +77,7 @@ def _check_last_batch(experiment: Experiment, data: Data, engine: Engine, dtype:
     last = experiment.batch_size if experiment.drop_last or not rest else rest
     if last > 1 or all(block.row_independent for block in engine.network.blocks.children()):
         return
-    x = data.prepare(data.train.x[:1], dtype).to(next(engine.network.parameters()).device)
+    x = data.prepare(data.train.x[:1], dtype).to(engine.streams.device)
     try:
         engine.network.trace(x, update_buffers=False, graph=False)
     except ValueError as error:

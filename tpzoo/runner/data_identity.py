@@ -24,7 +24,7 @@ def identity(data: Data) -> dict[str, Any]:
     """
     stored = dict(data.stored) if data.stored else {"arrays": _arrays(data)}
     rows = {name: split.rows for name, split in _splits(data).items() if split.rows}
-    parts = {"stored": stored, "rows": rows}
+    parts = json.loads(json.dumps({"stored": stored, "rows": rows}))  # as it is read back: tuples are lists there
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:LENGTH]
     return {"digest": digest, **parts}
 

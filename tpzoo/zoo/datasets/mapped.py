@@ -81,9 +81,9 @@ def _is_current(folder: Path, name: str, sources: Sequence[Path]) -> bool:
     try:
         manifest = json.loads((folder / f"{name}_{MANIFEST}").read_text("utf-8"))
         labels = (folder / f"{name}_y.npy").read_bytes()
-        size = (folder / f"{name}_x.npy").stat().st_size
         images, _ = _open(folder, name)
-        found = {"sources": _identity(sources), "bytes": size, "labels": zlib.crc32(labels), "count": len(images)}
+        stored = _identity([folder / f"{name}_x.npy"])
+        found = {"sources": _identity(sources), "stored": stored, "labels": zlib.crc32(labels), "count": len(images)}
     except (OSError, ValueError, EOFError):
         return False
     return isinstance(manifest, dict) and bool(manifest.pop("digest", "")) and manifest == found
@@ -91,7 +91,7 @@ def _is_current(folder: Path, name: str, sources: Sequence[Path]) -> bool:
 
 def _identity(sources: Sequence[Path]) -> list[list[Any]]:
     states = [(path, path.stat()) for path in sources]
-    return [[path.name, state.st_size, state.st_mtime_ns] for path, state in states]
+    return [[path.name, state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino] for path, state in states]
 
 
 def _convert(folder: Path, name: str, sources: Sequence[Path], shape: tuple[int, ...], parts: Parts) -> None:
@@ -101,11 +101,11 @@ def _convert(folder: Path, name: str, sources: Sequence[Path], shape: tuple[int,
     with replacing(folder / f"{name}_x.npy") as images, replacing(folder / f"{name}_y.npy") as labels:
         digest = hashlib.sha256()
         y = _append(images, shape, parts, digest)
-        size = images.seek(0, os.SEEK_END)
         np.save(labels, y)
         labels.seek(0)
         checksum = zlib.crc32(labels.read())
-    content = {"sources": identity, "bytes": size, "labels": checksum, "count": len(y), "digest": digest.hexdigest()}
+    stored = _identity([folder / f"{name}_x.npy"])  # once it is in place
+    content = {"sources": identity, "stored": stored, "labels": checksum, "count": len(y), "digest": digest.hexdigest()}
     with replacing(manifest) as file:
         file.write(json.dumps(content).encode())
 

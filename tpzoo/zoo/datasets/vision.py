@@ -44,6 +44,7 @@ def build_images(
         DataError: files are missing or not what they claim to be.
     """
     folder = data_folder(settings.root)
+    _refuse_legacy(folder / files)
     train, test = (_read(reader, folder, files, part, settings.download) for part in (True, False))
     for split in (train, test):
         check_images(split, shape, classes, str(folder / files))
@@ -53,6 +54,14 @@ def build_images(
     normalise = Normalise(*chosen) if chosen else None
     stored = {"files": stored_digest(folder / files / name for name in names)}
     return Data(spec, train, test, validation, normalise, augmentation(settings), stored)
+
+
+def _refuse_legacy(folder: Path) -> None:
+    """torchvision would read these in place of the files themselves, which are what is checked and recorded."""
+    legacy = folder.parent / "processed"
+    if all((legacy / name).is_file() for name in ("training.pt", "test.pt")):
+        what = f"{legacy} holds files that an early torchvision made, and torchvision would read them instead"
+        raise DataError(what, f"move {legacy} away: the data are those in {folder}")
 
 
 def check_published(folder: Path, published: Mapping[str, tuple[int, str]]) -> None:
