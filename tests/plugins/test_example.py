@@ -50,7 +50,7 @@ def test_its_entries_mix_with_the_built_ins(environment: dict[str, str], tmp_pat
 def test_its_combinations_are_in_the_matrix(environment: dict[str, str]) -> None:
     found = json.loads(tpzoo("matrix", "--json", **environment).stdout)
     chosen = {"feedback": "direct", "map": "low_rank", "learner": "drl", "rule": "clipped"}
-    assert {**chosen, "update": "minimal_norm", "output": "argmin"} in found
+    assert {**chosen, "update": "minimal_norm", "output": "argmin", "notices": []} in found
 
 
 def test_blocked_or_absent_it_is_named(environment: dict[str, str]) -> None:
