@@ -104,7 +104,7 @@ def test_a_done_run_goes_on_from_an_earlier_checkpoint_when_told(
     loaded: LoadedConfig, whole: Path, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(whole, tmp_path / "run"))
-    run(loaded, folder, resume=True, checkpoint="epoch-0002", discard_later=True)
+    run(loaded, folder, resume=True, checkpoint="epoch-2", discard_later=True)
     assert_same_run(folder, whole, loaded.hash)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -133,7 +134,7 @@ class Checkpoints:
         """
         if label in checkpoint_names(self.folder):
             return label
-        labels = self.labels()
+        labels, label = self.labels(), label_of(label)
         if label not in labels:
             known = ", ".join(sorted(labels)) or "none"
             raise CheckpointError(f"{self.folder} holds no checkpoint '{label}'", f"there are: {known}")
@@ -254,6 +255,12 @@ def put_back(modules: Mapping[str, nn.Module], weights: Mapping[str, Tensor]) ->
             raise CheckpointError(f"{name} has shape {tuple(value.shape)}, not {tuple(own[name].shape)}")
     for name, value in weights.items():
         own[name].data.copy_(value)
+
+
+def label_of(label: str) -> str:
+    """The label as a run writes it: ``epoch-5`` is ``epoch-0005``."""
+    epoch = re.fullmatch(r"epoch-(\d+)", label)
+    return f"epoch-{int(epoch[1]):04d}" if epoch else label
 
 
 def unreadable(state: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from tpzoo.errors import SettingError
 from tpzoo.plugin.source import sources_of
 from tpzoo.runner import folder
 from tpzoo.runner.build import build
-from tpzoo.runner.checkpoint import Checkpoints, put_back
+from tpzoo.runner.checkpoint import Checkpoints, label_of, put_back
 from tpzoo.runner.code import plugins_to_load, plugins_used, require_same_code
 from tpzoo.runner.data_identity import require_same_data
 from tpzoo.runner.evaluate import Score, evaluate
@@ -71,7 +70,7 @@ def evaluate_run(
     loaded = load(config, overrides, plugins=plugins_to_load(where, plugins, changed_plugin))
     started_with = load(config, (), loaded.catalogue)
     _require_same_method(started_with, loaded)
-    label = _label(checkpoint)
+    label = label_of(checkpoint)
     saved = Checkpoints(run / "checkpoints", started_with.hash).load(label)  # quicker to refuse than to build
     built = build(loaded.experiment, loaded.catalogue)
     require_same_data(where, built.data_identity, saved_with(where, label, started_with.hash), other_data)
@@ -101,12 +100,6 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-def _label(checkpoint: str) -> str:
-    """The label as a run writes it: ``epoch-5`` is ``epoch-0005``."""
-    epoch = re.fullmatch(r"epoch-(\d+)", checkpoint)
-    return f"epoch-{int(epoch[1]):04d}" if epoch else checkpoint
 
 
 def _split(data: Data, name: str) -> Split:
