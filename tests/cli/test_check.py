@@ -163,3 +163,12 @@ def test_a_pattern_that_names_nothing() -> None:
     done = inside("check", "tpzoo.zoo.outputs.plugin", "--only", "x*")
     assert done.returncode == 2
     assert "no record of 'tpzoo.zoo.outputs.plugin' matches x*" in done.stderr
+
+
+def test_a_name_that_tpzoo_has_too_is_said(tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    build = "'tpzoo.zoo.losses.cross_entropy:CrossEntropy'"
+    text = f"def tpzoo_losses():\n    yield LossFunction(name='mse', summary='s', build={build})\n"
+    plugin.write_text(f"{HEAD}\n@hookimpl\n{text}")
+    done = inside("check", plugin)
+    assert "another plugin has one of this name: a config must write loss=mine/mse" in done.stderr

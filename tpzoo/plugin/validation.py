@@ -70,6 +70,8 @@ def _details(record: Record) -> Complaint | None:
     for field in ("smallest", "expected_failures", "notices"):
         if not isinstance(getattr(record, field), Mapping):
             return f"has {field}={getattr(record, field)!r}", f"{field} is a mapping"
+    if odd := [key for key in record.notices if str(key).partition(" ")[0] not in KINDS]:
+        return f"has notices for {odd[0]!r}", "write kind and name of the other entry: 'output gradient'"
     if record.paper is not None and not isinstance(record.paper, Paper):
         return f"has paper={record.paper!r}", "write Paper(title, authors, year)"
     if record.paper is not None and record.paper.entry not in typing.get_args(typing.get_type_hints(Paper)["entry"]):

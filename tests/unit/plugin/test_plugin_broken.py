@@ -69,6 +69,8 @@ BROKEN: dict[str, tuple[str, str, str]] = {
         "'package.module:name'",
     ),
     "text for tuple": (rule("r", requires="'pre_activation'"), "has requires='pre_activation'", "tuple of texts"),
+    "notices of no kind": (rule("r", notices="{'gradient': 'x'}"), "has notices for 'gradient'", "output gradient"),
+    "notices that are no mapping": (rule("r", notices="'x'"), "has notices='x'", "notices is a mapping"),
     "unknown smallest": (rule("r", smallest="{'x': 1}"), "has smallest={'x': ...}", ""),
     "no dataclass": (rule("r", config="int"), "which is no dataclass", "frozen dataclass"),
     "not frozen": (settings("x: int = 1", frozen=False), "settings S, which are not frozen", "@dataclass(frozen=True)"),
