@@ -31,6 +31,7 @@ from tpzoo.config import load
 from tpzoo.errors import TpzooError
 from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.recipes import find_recipe
+from tpzoo.report.methods import make_methods
 from tpzoo.report.results import epoch_seconds
 from tpzoo.report.runs import find_runs
 from tpzoo.runner import train
@@ -62,7 +63,9 @@ def main() -> None:
         for word in given.overrides:
             if "=" not in word:
                 runs = given.runs or Path(scratch)
-                found, failed = table(find_recipe(word), settings, given.seeds, runs, finished=given.finished)
+                found, failed = table(
+                    find_recipe(word), settings, given.seeds, runs, finished=given.finished, join_code=given.join_code
+                )
                 rows, failures = rows + found, failures + failed
     for row in rows:
         print("  ".join(f"{cell:>20}" for cell in row[:-1]))
@@ -85,6 +88,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=Path)
     parser.add_argument("--finished", action="store_true")
     parser.add_argument("--csv", type=Path)
+    parser.add_argument("--join-code", action="store_true", help="average over runs that were made with other code")
     given = parser.parse_args()
     if all("=" in word for word in given.overrides):
         parser.error("give a config, as a file or by its name")
@@ -94,7 +98,7 @@ def arguments() -> argparse.Namespace:
 
 
 def table(
-    config: Path, settings: Sequence[str], seeds: Sequence[int], runs: Path, *, finished: bool
+    config: Path, settings: Sequence[str], seeds: Sequence[int], runs: Path, *, finished: bool, join_code: bool
 ) -> tuple[list[tuple[str, ...]], int]:
     """The lines of one recipe, every seed and then their mean and standard deviation, and how many seeds failed."""
     name, found, failed = load(config, settings, load_catalogue()).experiment.name, [], 0
@@ -112,9 +116,17 @@ def table(
             failed += 1
     rows = [line(name, str(run.seed), [run], lambda values: values[0]) for run in found]
     if len(found) > 1:
+        require_one_method([runs / f"{name}-{run.seed}" for run in found], join_code)
         rows.append(line(name, "mean", found, statistics.mean))
         rows.append(line(name, "sd", found, statistics.stdev))
     return rows, failed
+
+
+def require_one_method(folders: Sequence[Path], join_code: bool) -> None:
+    """End the script, before anything is averaged, if the runs were made with other code or on other data."""
+    methods, said = make_methods(find_runs(folders).runs, join_code)
+    if len(methods) > 1:
+        sys.exit(f"{'; '.join(said)}; nothing was written (--join-code averages over other code)")
 
 
 def outcome(summary: Summary, folder: Path) -> Outcome:

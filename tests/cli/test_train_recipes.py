@@ -14,6 +14,7 @@ from types import ModuleType
 import pytest
 
 from tests.support.runs import signalled_after
+from tpzoo.runner.folder import RunFolder
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "train_recipes.py"
 RECIPE = """
@@ -70,6 +71,23 @@ def test_seeds_are_trained_once_and_averaged(
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
     call(script, monkeypatch, "--seeds", 0, 7, "--finished", *overrides[3:5], "--csv", tmp_path / "b.csv", recipe)
     assert rows(tmp_path / "b.csv") == [header, first]
+
+
+def test_seeds_of_other_code_are_not_averaged(
+    script: ModuleType, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrides = ("--seeds", 0, 1, "--runs", tmp_path / "runs", "--csv", tmp_path / "a.csv", recipe)
+    call(script, monkeypatch, *overrides)
+    (tmp_path / "a.csv").unlink()
+    where = RunFolder(tmp_path / "runs" / "small-1")
+    environment = where.environment()
+    environment["sessions"][0]["code"]["tpzoo"]["code"] = "another"
+    where.write_environment(environment)
+    with pytest.raises(SystemExit, match=r"other code \(tpzoo\)"):
+        call(script, monkeypatch, *overrides)
+    assert not (tmp_path / "a.csv").exists()
+    call(script, monkeypatch, *overrides, "--join-code")
+    assert (tmp_path / "a.csv").exists()
 
 
 def test_an_interrupted_run_ends_the_script_and_writes_nothing(

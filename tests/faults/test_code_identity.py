@@ -231,6 +231,12 @@ def test_data_that_differ_are_other_methods_too(plugin: Path, data: tuple[str, .
     import numpy as np
 
     trained(plugin, data, "runs/0", "seed=0")
+    trained(plugin, data, "runs/2", "seed=2", "data.split_seed=2", "data.validation=12")
+    trained(plugin, data, "runs/3", "seed=3", "data.split_seed=3", "data.validation=12")
+    held_out, _ = make_methods(find_runs([Path("runs/2"), Path("runs/3")]).runs)
+    assert len(held_out) == 1  # the rows that a seed holds out make no other method
+    shutil.rmtree("runs/2")
+    shutil.rmtree("runs/3")
     path = tmp_path / "toy.npz" if (tmp_path / "toy.npz").exists() else next(tmp_path.glob("*.npz"))
     arrays = dict(np.load(path))
     arrays["x_test"][0, 0, 0, 0] ^= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,9 +98,10 @@ def _check_config(path: Path, environment: dict[str, Any]) -> None:
 
 
 def data_of(environment: Mapping[str, Any]) -> str:
-    """The digest of the data that a run was made on; empty if it does not say."""
+    """A digest of the stored data that a run was made on, whatever rows its seed held out; empty if it does not say."""
     data = environment.get("data")
-    return str(data.get("digest", "")) if isinstance(data, dict) else ""
+    stored = data.get("stored") if isinstance(data, dict) else None
+    return "" if stored is None else hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def code_of(environment: Mapping[str, Any]) -> tuple[tuple[tuple[str, str], ...], ...]:
