@@ -76,8 +76,8 @@ RUNNER = (
     mutant(
         "the rows of the splits are no part of the data",
         "runner/data_identity.py",
-        'parts = {"stored": stored, "rows": rows}',
-        'parts = {"stored": stored, "rows": {}}',
+        'json.dumps({"stored": stored, "rows": rows})',
+        'json.dumps({"stored": stored, "rows": {}})',
         DATA,
     ),
     mutant(
