@@ -41,10 +41,7 @@ def tpzoo_target_rules():
 SMALL = ("rule=scaled", "epochs=2", "evaluation_batch_size=10", "device=cpu", "loggers.console=null", "batch_size=10")
 
 
-@pytest.fixture(autouse=True)
-def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("nothing_trusted")
 
 
 @pytest.fixture
@@ -136,6 +133,10 @@ def test_the_copy_that_the_run_keeps_runs_like_any_file(plugin: Path, data: tupl
     plugin.unlink()
     assert_message(inside("evaluate", run), "cannot be read", f"--plugin {copy}")
     assert inside("evaluate", run, "--plugin", copy).returncode == 0
+    copy.unlink()  # nothing is named that is not there
+    said = inside("evaluate", run)
+    assert_message(said, "cannot be read", "put it back")
+    assert str(copy) not in said.stderr
 
 
 def test_changed_comments_need_nothing(plugin: Path, data: tuple[str, ...]) -> None:

@@ -24,10 +24,7 @@ from tpzoo.plugin.trust import UntrustedError, asking, distrust, remember, setti
 MARKED = "import pathlib\npathlib.Path({mark!r}).touch()\n" + rule("mine")
 
 
-@pytest.fixture(autouse=True)
-def nothing_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("nothing_trusted")
 
 
 @pytest.fixture
@@ -192,6 +189,18 @@ def test_settings_that_cannot_be_read_trust_nothing_and_are_not_written_over(con
         assert load(config, plugins=[str(config.with_name("mine.py"))]).experiment.rule.name == "mine"
         remember(read_file(config.with_name("mine.py")))
         assert path.read_text("latin-1") == content
+
+
+def test_what_cannot_be_written_is_not_said_to_be_trusted(config: Path) -> None:
+    plugin = config.with_name("mine.py")
+    settings_folder().parent.mkdir()
+    settings_folder().write_text("a file where the folder should be")
+    load(config, plugins=[str(plugin)])  # it was named, and runs
+    for place in (plugin, plugin.parent):
+        assert_message(inside("trust", place), "trust.json cannot be read")
+    settings_folder().unlink()
+    assert inside("trust", plugin).returncode == 0
+    assert trusted().files[0][1] == str(plugin)
 
 
 def test_removing_a_file_removes_all_its_versions(config: Path) -> None:

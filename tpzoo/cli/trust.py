@@ -25,9 +25,9 @@ def command(path: Path | None, listed: bool, remove: bool) -> None:
     lies below a folder that you trust. What a file imports is not looked at.
     """
     from tpzoo.plugin.files import read_file
-    from tpzoo.plugin.trust import distrust, remember, trust_folder, trusted
+    from tpzoo.plugin.trust import distrust, trust_file, trust_folder, trusted
 
-    if listed == (path is not None):
+    if listed == (path is not None) or (listed and remove):
         raise click.UsageError("give a FOLDER, a FILE or --list")
     if path is None:
         found = trusted()
@@ -42,7 +42,7 @@ def command(path: Path | None, listed: bool, remove: bool) -> None:
         click.echo(f"no longer trusted: {path}")
     elif path.is_file():
         file = read_file(path)
-        remember(file)
+        trust_file(file)
         click.echo(f"trusted: {file.path}, as it is now ({file.digest[:12]})")
     else:
         click.echo(f"trusted: all plugin files below {trust_folder(path)}")

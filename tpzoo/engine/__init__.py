@@ -34,6 +34,7 @@ from tpzoo.engine.objective import Batch, ClassLoss, Loss, MinimisableLoss, Outp
 from tpzoo.engine.optimise import WeightStepper
 from tpzoo.engine.passes import BACKENDS, Pass
 from tpzoo.engine.probe import Probe, Snapshot, angle
+from tpzoo.engine.randomness import find_draws
 from tpzoo.engine.rule import DisplacementRule, Rule
 from tpzoo.engine.seeds import SeedBatch
 from tpzoo.engine.step import Engine, Iterations, StepRecord
@@ -129,6 +130,7 @@ __all__ = [
     "data_folder",
     "dense_parameters",
     "differences",
+    "find_draws",
     "gauss_newton_displacement",
     "hold_out",
     "initialise",

@@ -73,16 +73,6 @@ class Context:
         self.output = out if first else self.output
         return gradients
 
-    def known_output(self) -> Tensor:
-        """The network's output on this batch.
-
-        Raises:
-            RuntimeError: no training pass was made yet.
-        """
-        if self.output is None:
-            raise RuntimeError("no training pass was made yet")
-        return self.output
-
     def train_feedback(self, trace: Trace | None = None) -> None:
         """Train the maps on this batch, as often as the config says; without a ``trace`` on a pass of its own."""
         if self.order != "forward_only":

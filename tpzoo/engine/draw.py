@@ -139,7 +139,7 @@ def global_generators(device: torch.device) -> list[Generator]:
 
 
 @contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
+def under_seed(seed: int, device: torch.device) -> Iterator[None]:
     """Let modules draw from a seed of their own; the global generators are put back."""
     generators = global_generators(device)
     before = [each.get_state() for each in generators]

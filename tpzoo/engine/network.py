@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tpzoo.engine.block import Activity, Block
-from tpzoo.engine.draw import seeded, stream_seed
+from tpzoo.engine.draw import stream_seed, under_seed
 from tpzoo.engine.passes import AUTOGRAD, Backend, Buffers, Pass, run_on_copies
 from tpzoo.errors import SettingError
 
@@ -247,7 +247,7 @@ class Network(nn.Module):
         """Where a block draws, the seed of this batch and this node."""
         if not self.block_of(node).draws:
             return UNSEEDED
-        return seeded(stream_seed(self.batch_seed, node.name), x.device)
+        return under_seed(stream_seed(self.batch_seed, node.name), x.device)
 
     def _put_back(self, block: str, moved: Mapping[str, Tensor], update_buffers: bool) -> None:
         if not (moved and update_buffers and self.training):

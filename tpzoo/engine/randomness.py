@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from tpzoo.engine.draw import global_states, have_drawn, seeded
+from tpzoo.engine.draw import global_states, have_drawn, under_seed
 from tpzoo.engine.network import Network
 from tpzoo.errors import SettingError
 
@@ -66,11 +66,11 @@ def _once(network: Network, path: tuple[str, str], x: Tensor, device: torch.devi
         path: the node before it, and itself.
     """
     others = _other_states()
-    with seeded(0, device):
+    with under_seed(0, device):
         before = global_states(device)
         out = network.push(x, *path).out
         drew = have_drawn(before, device)
-    moved = [name for name, state in _other_states().items() if name in others and not _same(state, others[name])]
+    moved = [name for name, state in _other_states().items() if name in others and state != others[name]]
     return out, drew, " and ".join(moved)
 
 
@@ -81,10 +81,6 @@ def _other_states() -> dict[str, Any]:
         kind, keys, *rest = numpy.random.get_state()
         found["numpy.random"] = (kind, keys.tobytes(), *rest)
     return found
-
-
-def _same(one: Any, other: Any) -> bool:
-    return bool(one == other)
 
 
 def _alike(one: Tensor, other: Tensor) -> bool:

@@ -90,7 +90,7 @@ class Returns:
         self._like(f"{self.name('loss', loss)}, the gradient", found, out)
         return found
 
-    def aim(self, output: Output, out: Tensor, found: Tensor) -> Tensor:
+    def output_displacement(self, output: Output, out: Tensor, found: Tensor) -> Tensor:
         """The output's displacement is like the output."""
         self._like(self.name("output", output), found, out)
         return found
@@ -144,7 +144,7 @@ class CheckedBatch(Batch):
         return self.returns.error(self.loss, out, super().error(out))
 
     def output_displacement(self, out: Tensor) -> Tensor:
-        return self.returns.aim(self.output, out, super().output_displacement(out))
+        return self.returns.output_displacement(self.output, out, super().output_displacement(out))
 
 
 def _wrong(who: str, expected: str, got: str, hint: str = "") -> PluginError:

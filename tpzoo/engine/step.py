@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tpzoo.engine.context import Context, ObserveStep, Order, Tensors
-from tpzoo.engine.draw import Share, Streams, global_states, have_drawn, seeded
+from tpzoo.engine.draw import Share, Streams, global_states, have_drawn, under_seed
 from tpzoo.engine.feedback import Edge, Feedback
 from tpzoo.engine.learner import Learner, LossLearner, Noise, SolvingLearner
 from tpzoo.engine.network import UNSEEDED, Network, Trace
@@ -150,24 +150,25 @@ class Engine:
         if self.learner.when == "data_free" and trains:
             self._train_feedback(x, None, make_noise, record)
         self.rule.train_step(context)
-        self._check_step(context)
+        out = self._checked_output(context)
         if self.learner.when == "after_forward" and trains:
             self._train_feedback(x, None, make_noise, record)
         if given is not None:
             given.require_used_up()
-        return context.known_output()
+        return out
 
-    def _check_step(self, context: Context) -> None:
-        """See that a step was made, and what judged it."""
+    def _checked_output(self, context: Context) -> Tensor:
+        """The output that the rule's training pass had; a rule that made no pass, or no step, is refused."""
         if context.output is None:
             who = self.called.get("rule", type(self.rule).__name__)
             raise PluginError(f"{who} made no training pass in train_step", "call context.trace() or backprop()")
         if self._returns is None:
-            return
+            return context.output
         if not self._returns.stepped and context.order != "feedback_only":
             who = f"{self._returns.name('rule', self.rule)} with {self._returns.name('update', self.update)}"
             raise PluginError(f"{who} moved no forward weight in a step", "call context.step() or context.update()")
         self._returns.losses(self.loss, context.output, context.batch.y)
+        return context.output
 
     def train_feedback_batch(self, x: Tensor) -> None:
         """Train only the maps on one minibatch; the network, running statistics included, is left alone."""
@@ -182,14 +183,14 @@ class Engine:
             return UNSEEDED
         if key not in self._tried:
             return self._first(key)
-        return seeded(self.network.batch_seed, self.streams.device) if self.draws else UNSEEDED
+        return under_seed(self.network.batch_seed, self.streams.device) if self.draws else UNSEEDED
 
     @contextmanager
     def _first(self, key: Any) -> Iterator[None]:
         """Check what the parts return, and see whether something draws by itself."""
         device, self._returns = self.streams.device, Returns(self.called)
         try:
-            with seeded(self.network.batch_seed, device), self._returns.of_maps(self.feedback):
+            with under_seed(self.network.batch_seed, device), self._returns.of_maps(self.feedback):
                 before = global_states(device)
                 yield
                 self.draws = self.draws or have_drawn(before, device)

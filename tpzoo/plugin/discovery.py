@@ -171,9 +171,7 @@ def _named(name: str | PluginFile) -> _Found:
         file = read_file(path)
     except PluginError as error:
         failed = error
-        return _Found(
-            PluginInfo(str(path), path.stem, source=name, requested=True, error=failed), lambda: _raise(failed)
-        )
+        return _Found(PluginInfo(str(path), path.stem, source=name, requested=True), lambda: _raise(failed))
 
     def load() -> object:
         remember(file)

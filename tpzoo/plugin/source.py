@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tpzoo.plugin.catalogue import OWN, PluginInfo
+from tpzoo.plugin.files import PluginFile
 
 LENGTH = 16
 
@@ -26,12 +27,10 @@ class Source:
     """What the plugins of one distribution are written in.
 
     Attributes:
-        version: of the distribution; empty if it has none.
         source, code: hex digits of a digest of the bytes, and of the code alone.
         file: of a plugin that is a single file its full path; empty for a distribution.
     """
 
-    version: str
     source: str
     code: str
     file: str = ""
@@ -45,13 +44,18 @@ def sources_of(plugins: Iterable[PluginInfo]) -> dict[str, Source]:
     return {owner: _source(members) for owner, members in sorted(by_owner.items())}
 
 
+def source_of(file: PluginFile) -> Source:
+    """The source of a plugin that is a single file."""
+    return _source([PluginInfo(key=str(file.path), distribution=file.path.stem, content=file.content)])
+
+
 def _source(plugins: list[PluginInfo]) -> Source:
     files = {Path(plugin.key).name: plugin.content for plugin in plugins if plugin.content}
     for module in dict.fromkeys(_top(plugin.module) for plugin in plugins if not plugin.content):
         files |= package_files(module)
     digests = {name: (hashlib.sha256(content).hexdigest(), code_digest(content)) for name, content in files.items()}
     source, code = (_of_all({name: pair[i] for name, pair in digests.items()}) for i in (0, 1))
-    return Source(plugins[0].version, source, code, plugins[0].key if plugins[0].content else "")
+    return Source(source, code, plugins[0].key if plugins[0].content else "")
 
 
 def package_files(module: str) -> dict[str, bytes]:

@@ -98,12 +98,22 @@ def trusted() -> Trusted:
         raise PluginError(what, "put it right or remove it") from error
 
 
-def remember(file: PluginFile) -> None:
-    """Trust this version of a file from now on; where nothing can be written, it will be asked for again."""
+def trust_file(file: PluginFile) -> None:
+    """Trust this version of a file from now on.
+
+    Raises:
+        PluginError: the settings cannot be read, or another process holds them.
+        OSError: they cannot be written.
+    """
     new = (file.digest, str(file.path))
-    with suppress(OSError, PluginError, Timeout):
-        if new not in trusted().files:
-            _change(lambda now: Trusted(now.folders, (*now.files, new)))
+    if new not in trusted().files:
+        _change(lambda now: Trusted(now.folders, (*now.files, new)))
+
+
+def remember(file: PluginFile) -> None:
+    """As :func:`trust_file`, for a file that runs in any case; where it cannot be, the user is asked again."""
+    with suppress(OSError, PluginError):
+        trust_file(file)
 
 
 def trust_folder(folder: Path) -> Path:
@@ -181,8 +191,12 @@ def asking(ask: Ask | None) -> Iterator[None]:
 def _change(change: Callable[[Trusted], Trusted]) -> None:
     """Replace ``trust.json`` by what ``change`` makes of it; one process at a time."""
     folder = settings_folder()
+    trusted()  # what cannot be read is not written over
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f".{NAME}.lock", timeout=10):
-        new = change(trusted())
-        content = {"folders": list(new.folders), "files": [list(each) for each in new.files[-MOST:]]}
-        write_atomic(folder / NAME, json.dumps(content, indent=2) + "\n")
+    try:
+        with FileLock(folder / f".{NAME}.lock", timeout=10):
+            new = change(trusted())
+            content = {"folders": list(new.folders), "files": [list(each) for each in new.files[-MOST:]]}
+            write_atomic(folder / NAME, json.dumps(content, indent=2) + "\n")
+    except Timeout as error:
+        raise PluginError(f"another process holds {folder / NAME}", "try again") from error

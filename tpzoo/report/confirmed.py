@@ -11,6 +11,7 @@ from typing import Any
 
 from tpzoo.config import load
 from tpzoo.errors import CheckpointError, DataError, TpzooError
+from tpzoo.runner.code import sessions_of
 from tpzoo.runner.manifest import Manifest, log_problem, read_labels, read_manifest
 from tpzoo.sealed import DamagedError, read_sealed
 
@@ -73,6 +74,8 @@ def _checkpoints(folder: Path) -> tuple[dict[str, Manifest], list[str]]:
     except CheckpointError as error:
         raise DataError(error.what) from error
     for label, name in labels.items():
+        if label == "last":
+            continue
         try:
             found[label] = read_manifest(folder / name)
         except CheckpointError as error:
@@ -107,9 +110,8 @@ def data_of(environment: Mapping[str, Any]) -> str:
 def code_of(environment: Mapping[str, Any]) -> tuple[tuple[tuple[str, str], ...], ...]:
     """By session the digests of the code by distribution; sessions with the same code in a row are one."""
     found: list[tuple[tuple[str, str], ...]] = []
-    sessions = environment.get("sessions")
-    for session in sessions if isinstance(sessions, list) else []:
-        code = session.get("code") if isinstance(session, dict) else None
+    for session in sessions_of(environment):
+        code = session.get("code")
         if isinstance(code, dict):
             digests = ((str(owner), str(each.get("code"))) for owner, each in code.items() if isinstance(each, dict))
             made_with = tuple(sorted(digests))

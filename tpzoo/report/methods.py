@@ -76,7 +76,7 @@ def make_methods(runs: Iterable[Run], join_code: bool = False) -> tuple[list[Met
     Runs of one config that were made with other code or on other data are other methods: a warning says so.
 
     Args:
-        join_code: runs that were made with other code are one method; a warning says which.
+        join_code: runs that were made with other code are one method, of which :func:`joined` says so.
     """
     groups: dict[str, list[Run]] = {}
     warnings = []

@@ -156,6 +156,10 @@ class Checkpoints:
             raise CheckpointError(what, "resume a run in its own folder, with its own config.yaml")
         return found
 
+    def data_of(self, label: str) -> str:
+        """The digest of the data that a checkpoint was made on; empty before the first one. Errors as :meth:`load`."""
+        return self.manifest(self.name_of(label)).data if checkpoint_names(self.folder) else ""
+
     def later_than(self, name: str) -> list[str]:
         """The checkpoints that were made after the one called ``name``, oldest first."""
         return [each for each in checkpoint_names(self.folder) if each > name]

@@ -15,7 +15,7 @@ from tpzoo.errors import CheckpointError, PluginError
 from tpzoo.files import write_atomic
 from tpzoo.plugin.catalogue import OWN, PluginInfo
 from tpzoo.plugin.files import read_file
-from tpzoo.plugin.source import Source, is_of, sources_of
+from tpzoo.plugin.source import Source, is_of, source_of
 from tpzoo.plugin.trust import trusted
 from tpzoo.runner.folder import RunFolder
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 PLUGINS = "plugins"
 """The folder of a run with the plugin files that it was made with. Nothing runs them by itself."""
+
+NONE = Source("none", "none")
+"""Stands for a plugin that is not there."""
 
 UNUSED = ("loggers",)
 """Components of which no result depends."""
@@ -113,13 +116,15 @@ def plugins_to_load(where: RunFolder, plugins: Sequence[str], changed: bool) -> 
         try:
             file = read_file(Path(known.file))
         except PluginError as error:
-            raise CheckpointError(error.what, f"{_with_copy(where, known)} runs the copy that the run keeps") from error
+            copy = _with_copy(where, known)
+            hint = f"{copy} runs the copy that the run keeps" if copy else "put it back, or name it by --plugin"
+            raise CheckpointError(error.what, hint) from error
         now = trusted()
-        same = sources_of([PluginInfo(key=known.file, distribution=owner, content=file.content)])[owner].code
+        code = source_of(file).code
         if now.allows(file) or not now.knows(file.path):
             continue  # loading it decides
-        if same != known.code and not changed:
-            raise _changed(where, {owner: (known.code, same)}, {owner: known})
+        if code != known.code and not changed:
+            raise _changed(where, {owner: (known.code, code)}, {owner: known})
         found.append(str(file.path))
     return found
 
@@ -145,13 +150,13 @@ def require_same_code(
             print(f"{where.path} does not say with which code it was made", file=sys.stderr)
         return
     known = _last(where)
-    differ = [
-        owner
-        for owner in sorted({*known, *found})
-        if (one := known.get(owner)) != (other := found.get(owner))
-        and (one is None or other is None or (one.source != other.source and one.code != other.code))
-    ]
-    digests = {owner: (_code(known.get(owner)), _code(found.get(owner))) for owner in differ}
+    pairs = {owner: (known.get(owner, NONE), found.get(owner, NONE)) for owner in sorted({*known, *found})}
+    # equal bytes are equal code, even where another Python makes another tree of them
+    digests = {
+        owner: (one.code, other.code)
+        for owner, (one, other) in pairs.items()
+        if one.source != other.source and one.code != other.code
+    }
     others = {owner: pair for owner, pair in digests.items() if owner != OWN}
     if others and not changed:
         raise _changed(where, others, known)
@@ -163,21 +168,18 @@ def require_same_code(
 def _changed(where: RunFolder, differ: Mapping[str, tuple[str, str]], known: Mapping[str, Source]) -> CheckpointError:
     said = ", ".join(f"'{owner}' (code {before}, now {now})" for owner, (before, now) in differ.items())
     what = f"the code of {'plugins' if len(differ) > 1 else 'the plugin'} {said} is not that of {where.path}"
-    copies = [known[owner] for owner in differ if owner in known and known[owner].file]
-    kept = f"; {' '.join(_with_copy(where, each) for each in copies)} runs what the run was made with" if copies else ""
+    copies = [copy for owner in differ if (copy := _with_copy(where, known.get(owner, NONE)))]
+    kept = f"; {' '.join(copies)} runs what the run was made with" if copies else ""
     return CheckpointError(what, f"--changed-plugin goes on with the code as it is now{kept}")
 
 
 def _with_copy(where: RunFolder, known: Source) -> str:
-    """The option that names the copy of a plugin file that the run keeps."""
-    name = Path(known.file).name
-    copies = sorted((where.path / PLUGINS).rglob(name))
-    for path in copies:
-        with suppress(OSError):
-            info = PluginInfo(key=str(path), distribution=path.stem, content=path.read_bytes())
-            if sources_of([info])[path.stem].source == known.source:
+    """The option that names the copy of a plugin file that the run keeps; empty if it keeps none."""
+    for path in sorted((where.path / PLUGINS).rglob(Path(known.file).name)) if known.file else ():
+        with suppress(PluginError):
+            if source_of(read_file(path)).source == known.source:
                 return f"--plugin {path}"
-    return f"--plugin {where.path / PLUGINS / name}"
+    return ""
 
 
 def _last(where: RunFolder) -> dict[str, Source]:
@@ -190,10 +192,6 @@ def _last(where: RunFolder) -> dict[str, Source]:
         for owner, each in recorded.items()
         if isinstance(each, dict)
     }
-
-
-def _code(source: Source | None) -> str:
-    return source.code if source else "none"
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

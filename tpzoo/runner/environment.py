@@ -17,7 +17,7 @@ PACKAGES = ("torch", "torchvision", "timm", "numpy", "omegaconf", "pluggy")
 
 
 def describe(plugins: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """What ``environment.json`` holds.
+    """What ``environment.json`` says of one session.
 
     Args:
         plugins: versions of the plugins that were loaded, by distribution.

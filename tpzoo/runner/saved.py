@@ -18,7 +18,7 @@ from tpzoo.runner.checkpoint import Checkpoints, label_of, put_back
 from tpzoo.runner.code import plugins_to_load, plugins_used, require_same_code
 from tpzoo.runner.data_identity import require_same_data
 from tpzoo.runner.evaluate import Score, evaluate
-from tpzoo.runner.session import modules_of, saved_with, versions_of
+from tpzoo.runner.session import modules_of, versions_of
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,10 @@ def evaluate_run(
     started_with = load(config, (), loaded.catalogue)
     _require_same_method(started_with, loaded)
     label = label_of(checkpoint)
-    saved = Checkpoints(run / "checkpoints", started_with.hash).load(label)  # quicker to refuse than to build
+    checkpoints = Checkpoints(run / "checkpoints", started_with.hash)
+    saved = checkpoints.load(label)  # quicker to refuse than to build
     built = build(loaded.experiment, loaded.catalogue)
-    require_same_data(where, built.data_identity, saved_with(where, label, started_with.hash), other_data)
+    require_same_data(where, built.data_identity, checkpoints.data_of(label), other_data)
     modules = modules_of(built)
     require_same_code(where, sources_of(plugins_used(loaded, modules.values())), versions_of(loaded), changed_plugin)
     put_back(modules, saved.weights)

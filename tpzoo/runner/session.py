@@ -119,8 +119,8 @@ def _resume(
     threads: int | None,
     changed_plugin: bool,
 ) -> Summary:
+    checkpoints = Checkpoints(where.path / "checkpoints", loaded.hash)
     if where.status() == "done":
-        checkpoints = Checkpoints(where.path / "checkpoints", loaded.hash)
         if checkpoints.labels():  # a copy without them is as good to those who want the figures
             require_logs(where.path, checkpoints.manifest(checkpoints.verify("last")).logs)
         return where.summary()
@@ -128,7 +128,7 @@ def _resume(
     _require_same_kind_of_device(where, loaded)
     with using(to_go_on_with(where.environment().get("threads"), threads, quiet)):
         built = build(loaded.experiment, catalogue)
-        require_same_data(where, built.data_identity, saved_with(where, checkpoint, loaded.hash))
+        require_same_data(where, built.data_identity, checkpoints.data_of(checkpoint))
         used, versions = plugins_used(loaded, modules_of(built).values()), versions_of(loaded)
         sources = sources_of(used)
         require_same_code(where, sources, versions, changed_plugin)
@@ -139,14 +139,6 @@ def _resume(
         go_on(where, new, _environment(loaded, built, new))
         keep_files(where, used)
         return run.run(resumed)
-
-
-def saved_with(where: RunFolder, checkpoint: str, config_hash: str) -> str:
-    """The digest of the data that a checkpoint was made on; empty if there is none yet."""
-    checkpoints = Checkpoints(where.path / "checkpoints", config_hash)
-    if not checkpoint_names(checkpoints.folder):
-        return ""
-    return checkpoints.manifest(checkpoints.name_of(checkpoint)).data
 
 
 def _require_same_kind_of_device(where: RunFolder, loaded: LoadedConfig) -> None:

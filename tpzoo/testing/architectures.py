@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tpzoo.engine import BACKENDS, Network, Pass, SplitBlock, dense_parameters
-from tpzoo.engine.randomness import find_draws
+from tpzoo.engine import BACKENDS, Network, Pass, SplitBlock, dense_parameters, find_draws
 from tpzoo.plugin.records import Record
 from tpzoo.testing.applies import if_provided
 from tpzoo.testing.outcome import require

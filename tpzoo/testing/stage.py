@@ -15,8 +15,7 @@ from tpzoo.assembly.engine import build_engine
 from tpzoo.assembly.maker import Names, TwinMaker, make, seeded
 from tpzoo.assembly.method import Chosen, Method
 from tpzoo.assembly.parts import Parts, build_feedback, build_network, build_parts
-from tpzoo.engine import DataSpec, Engine, Feedback, Network, Streams, WeightStepper
-from tpzoo.engine.randomness import find_draws
+from tpzoo.engine import DataSpec, Engine, Feedback, Network, Streams, WeightStepper, find_draws
 from tpzoo.errors import SettingError
 from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.plugin.records import Architecture, Record
