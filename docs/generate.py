@@ -26,6 +26,7 @@ from tpzoo.config import Experiment, SettingRow, settings_table
 from tpzoo.plugin import hookspecs
 from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.plugin.discovery import load_catalogue
+from tpzoo.plugin.explanation import WHEN_MEASURED, explanation
 from tpzoo.plugin.records import KINDS, Record
 
 DOCS = Path(__file__).parent
@@ -174,6 +175,26 @@ def config() -> Iterator[str]:
             yield from _table(settings_table(record))
 
 
+def probes() -> Iterator[str]:
+    """Every built-in probe: its formula, what it is averaged over, and its settings."""
+    yield "# Probes\n"
+    yield MADE + "\n"
+    yield (
+        "What each built-in probe measures, as `tpzoo show probe NAME` prints it. All are chosen by"
+        " `probes.NAME.every=N` in a config, or on a checkpoint by `tpzoo evaluate RUN --probe NAME`; none changes"
+        " a number of a run. Angles are in degrees.\n"
+    )
+    yield f"{WHEN_MEASURED}\n"
+    found = load_catalogue()
+    for entry in found.entries("probe"):
+        if entry.distribution == "tpzoo":
+            yield f"## `{entry.record.name}`\n"
+            yield f"{entry.record.describe()}\n"
+            text = explanation(entry.record).removesuffix(WHEN_MEASURED).strip()
+            yield f"```text\n{text}\n```\n"
+            yield from _table(settings_table(entry.record))
+
+
 def _table(rows: Sequence[SettingRow]) -> Iterator[str]:
     if not rows:
         return
@@ -241,7 +262,7 @@ def definition(source: str, name: str) -> str:
 
 def pages() -> dict[Path, str]:
     """Every file that is made, and what it should hold."""
-    made = {"hooks": hooks, "config": config, "cli": command_line}
+    made = {"hooks": hooks, "config": config, "cli": command_line, "probes": probes}
     found = {DOCS / "results.md": "\n".join(figures())}
     found |= {DOCS / f"reference-{name}.md": "\n".join(make()) for name, make in made.items()}
     for path in sorted(DOCS.glob("*.md")):

@@ -86,3 +86,43 @@ def test_a_run_without_validation_says_so(tmp_path: Path) -> None:
     assert_message(
         inside("evaluate", tmp_path / "run", "--split", "validation"), "this run held no validation split out"
     )
+
+
+def test_a_probe_is_a_mean_over_the_batches_with_nothing_moving(run: Path) -> None:
+    """Against the same probe on each batch of the stored order, of a network that was put together by hand."""
+    from tpzoo.config import load
+    from tpzoo.engine import Snapshot
+    from tpzoo.runner.build import build
+    from tpzoo.runner.checkpoint import Checkpoints, put_back
+    from tpzoo.runner.session import modules_of
+
+    asked = ("--split", "validation", "--probe", "gnt_damping_search", "probes.gnt_damping_search.dampings=[0.1,10]")
+    files = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    found = evaluate(run, *asked, "--probe", "bp_angle")
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == files
+    loaded = load(run / "config.yaml", asked[4:])
+    built = build(loaded.experiment, loaded.catalogue)
+    put_back(modules_of(built), Checkpoints(run / "checkpoints", loaded.hash).load("last").weights)
+    angles: list[float] = []
+    split = built.data.validation
+    assert split is not None
+    size = loaded.experiment.batch_size
+    for start in range(0, len(split), size):
+
+        def observe(snapshot: Snapshot) -> None:
+            angles.append(float(built.probes["gnt_damping_search"].measure(snapshot)["fc1/0.1"]))
+
+        x = built.data.prepare(split.x[start : start + size], built.dtype)
+        saved = Checkpoints(run / "checkpoints", loaded.hash).load("last").weights
+        built.engine.train_batch(x, split.y[start : start + size], observe=observe)
+        put_back(modules_of(built), saved)
+    measured = found["probes"]["gnt_damping_search/fc1/0.1"]
+    assert measured["batches"] == len(angles) == -(-300 // size)
+    assert measured["mean"] == pytest.approx(sum(angles) / len(angles), rel=1e-4)
+    assert "bp_angle/fc1" in found["probes"]
+    done = inside("evaluate", run, *asked)
+    assert "gnt_damping_search/fc1/10" in done.stdout
+
+
+def test_a_probe_that_is_not_there_is_named(run: Path) -> None:
+    assert_message(inside("evaluate", run, "--probe", "bp_angel"), "bp_angle")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.command import assert_message, tpzoo
+from tests.support.command import assert_message, inside, tpzoo
 from tpzoo.cli import show
 from tpzoo.config import load
 from tpzoo.config.dump import dump_yaml
@@ -137,3 +139,29 @@ def test_what_was_decided_for_the_user_is_said_apart() -> None:
 )
 def test_mistakes_get_a_message(overrides: list[str], part: str) -> None:
     assert_message(tpzoo("show", *overrides), part)
+
+
+PARTS = ("Averages:", "Blocks:", "Weights:", "Zeros:", "When:")
+
+
+@pytest.mark.parametrize("name", [entry.record.name for entry in load_catalogue().entries("probe")])
+def test_a_probe_is_explained_in_full(name: str) -> None:
+    """Formula and source, what is averaged over, which blocks and weights, zeros, and when: in one place."""
+    text = inside("show", "probe", name).stdout
+    assert [part for part in PARTS if f"\n{part} " not in text] == []
+
+
+def test_an_explanation_is_read_without_torch() -> None:
+    code = (
+        "import sys; from tpzoo.plugin.discovery import load_catalogue;"
+        "from tpzoo.plugin.explanation import explanation;"
+        "found = {e.record.name: explanation(e.record) for e in load_catalogue().entries('probe')};"
+        "assert all(found.values()) and 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_notes_of_probes_name_the_blocks() -> None:
+    done = inside("show", "config", "ernoult2022/digits_lenet_ldrl", "probes.condition_two.space=pre")
+    assert "measured at the activation: conv1, conv2" in done.stderr
+    assert "activation" not in inside("show", "config", "demo", "probes.condition_two.space=pre").stderr

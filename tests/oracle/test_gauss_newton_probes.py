@@ -16,7 +16,7 @@ from torch.func import functional_call, jacrev
 
 from tests.support.blocks import Layer, make_batch, make_network
 from tests.support.parts import make_feedback, of_backprop, snapshot_of
-from tpzoo import Network, PerName, SettingError, Snapshot, angle
+from tpzoo import Network, PerName, SettingError, Snapshot, angle, output_jacobians
 from tpzoo.zoo.probes.activation_angle import ActivationAngle, mean_angle
 from tpzoo.zoo.probes.gn_angle import GaussNewtonAngle
 from tpzoo.zoo.probes.gnt_angle import GntAngle
@@ -206,7 +206,9 @@ def test_activation_angle_as_written(name: str, device: str) -> None:
     rule = GaussNewton(GaussNewtonSettings(damping=PerName(0.3)))
     newton = rule.displacements(trace, snapshot.feedback, e, snapshot.draw)
     nodes = [node.name for node in snapshot.network.nodes]
-    assert set(found) == {f"{node}/{kind}" for node in nodes[:-1] for kind in ("bp", "gn")}
+    kinds = ("bp", "gn", "bp_samples", "gn_samples")
+    assert set(found) == {f"{node}/{kind}" for node in nodes[:-1] for kind in kinds}
+    assert {float(value) for key, value in found.items() if key.endswith("samples")} == {4}
     for i, node in enumerate(nodes[:-1]):
         h = trace[node].out.clone().requires_grad_()
         out = h
@@ -228,15 +230,17 @@ def test_backprop_and_gauss_newton_are_at_angle_zero_to_themselves(device: str) 
     }
     for kind, measured in found.items():
         for each in measured:
-            assert all((float(value) < 1e-8) == key.endswith(kind) for key, value in each.items()), each
+            angles = {key: float(value) for key, value in each.items() if not key.endswith("samples")}
+            assert all((value < 1e-8) == key.endswith(kind) for key, value in angles.items()), each
 
 
 def test_a_sample_without_a_vector_is_left_out_of_the_mean() -> None:
     ours = torch.tensor([[1.0, 0.0], [0.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
     theirs = torch.tensor([[0.0, 2.0], [1.0, 0.0], [0.0, 0.0], [3.0, 0.0]])
-    assert float(mean_angle(ours, theirs)) == pytest.approx(45)
-    assert bool(mean_angle(ours[1:3], theirs[1:3]).isnan())
-    assert bool(mean_angle(ours * torch.nan, theirs).isnan())  # what is not a number is no zero
+    assert tuple(map(float, mean_angle(ours, theirs))) == pytest.approx((45, 2))
+    angle, samples = mean_angle(ours[1:3], theirs[1:3])
+    assert (bool(angle.isnan()), int(samples)) == (True, 0)
+    assert bool(mean_angle(ours * torch.nan, theirs)[0].isnan())  # what is not a number is no zero
 
 
 def test_a_rule_without_displacements_is_refused(device: str) -> None:
@@ -261,11 +265,13 @@ def in_null_space(full: Tensor, x: Tensor) -> float:
 def test_null_space_ratio_by_a_full_svd(name: str, path: str, count: int, device: str) -> None:
     snapshot = snapshot_of(make_network(name, device), path, count=count)
     found = NullSpaceRatio(NullSpaceSettings()).measure(snapshot)
-    assert found.keys() == dict(snapshot.network.blocks.items()).keys()
-    for block, value in found.items():
+    blocks = list(snapshot.network.blocks)
+    assert set(found) == {f"{block}{part}" for block in blocks for part in ("", "/cut")}
+    for block in blocks:
         names = names_of(snapshot, block, False)
-        expected = in_null_space(full_jacobian(snapshot, names), update(snapshot, names))
-        assert float(value) == pytest.approx(expected, abs=1e-8)
+        full = full_jacobian(snapshot, names)
+        assert float(found[block]) == pytest.approx(in_null_space(full, update(snapshot, names)), abs=1e-8)
+        assert int(found[f"{block}/cut"]) == len(full) - int(torch.linalg.matrix_rank(full, rtol=1e-7))
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
@@ -277,8 +283,6 @@ def test_feedback_in_the_row_space_has_no_null_space_part(dtype: torch.dtype, de
     probe = NullSpaceRatio(NullSpaceSettings())
     generic = probe.measure(snapshot_of(network, feedback=feedback, count=1))
     assert all(float(generic[f"fc{i}"]) > tolerance for i in (1, 2, 3))
-    from tpzoo import output_jacobians
-
     for i in (1, 2, 3):
         mixing = torch.randn(3, 3, generator=torch.Generator().manual_seed(i), dtype=torch.float64).to(device, dtype)
         with torch.no_grad():
@@ -289,12 +293,15 @@ def test_feedback_in_the_row_space_has_no_null_space_part(dtype: torch.dtype, de
         of_backprop(inside),
         snapshot_of(network, rule=GaussNewton(GaussNewtonSettings()), count=1),
     ):
-        for value in probe.measure(snapshot).values():
-            assert float(value) < tolerance
+        assert all(value < tolerance for value in ratios(probe, snapshot))
+
+
+def ratios(probe: NullSpaceRatio, snapshot: Snapshot) -> list[float]:
+    return [float(value) for name, value in probe.measure(snapshot).items() if not name.endswith("/cut")]
 
 
 def test_backprop_never_leaves_the_row_space(device: str) -> None:
     """For any batch, in float32 too: grad W = J^T vec(e)."""
     for dtype, tolerance in ((torch.float64, 1e-10), (torch.float32, 1e-5)):
         snapshot = of_backprop(snapshot_of(make_network("mlp", device, dtype), count=16))
-        assert all(float(v) < tolerance for v in NullSpaceRatio(NullSpaceSettings()).measure(snapshot).values())
+        assert all(value < tolerance for value in ratios(NullSpaceRatio(NullSpaceSettings()), snapshot))

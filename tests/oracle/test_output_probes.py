@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.func import jacrev
 
 from tests.support.blocks import make_batch, make_network
-from tests.support.parts import of_backprop, snapshot_of
-from tpzoo import Batch, Feedback, SettingError
+from tests.support.parts import make_feedback, of_backprop, snapshot_of
+from tpzoo import Batch, Feedback, SettingError, output_jacobians
 from tpzoo.zoo.losses.mse import ClassSquaredError
 from tpzoo.zoo.outputs.gradient import Gradient
 from tpzoo.zoo.outputs.plugin import GradientSettings
@@ -46,21 +46,49 @@ def test_condition_two_as_written(space: str, device: str) -> None:
             jacobian = jacobian @ (slope[:, None] * network.blocks[upper].linear.weight.detach())
             own = trace[node].pre[sample]  # type: ignore[index]
             parts.insert(0, jacobian * (1 - own.tanh() ** 2) if space == "pre" else jacobian)
-        rows.append(torch.cat(parts, 1))
-    weights = torch.cat([snapshot.feedback.maps[f"fc{i}"].matrix.weight.detach() for i in (1, 2, 3)])
+        rows.append(parts)
+    slopes = {i: 1 - trace[f"fc{i}"].pre.tanh() ** 2 for i in (1, 2, 3)}  # type: ignore[union-attr]
+    if space == "out":
+        slopes = {i: torch.ones_like(each) for i, each in slopes.items()}
+    weights = {i: snapshot.feedback.maps[f"fc{i}"].matrix.weight.detach() for i in (1, 2, 3)}
+    backward = [slopes[i].unsqueeze(2) * weights[i] for i in (1, 2, 3)]  # of each sample, (4, n_i, 3)
     found = ConditionTwo(ConditionTwoSettings(space=space)).measure(snapshot)
-    expected = projected(torch.stack(rows), weights.expand(4, -1, -1))
-    assert float(found["ratio"]) == pytest.approx(expected, abs=1e-8)
-    assert 1e-8 < expected < 1 - 1e-8  # neither of the values that are there by chance
+    forward = [torch.stack([parts[i] for parts in rows]) for i in range(3)]
+    expected = {"ratio": projected(torch.cat(forward, 2), torch.cat(backward, 1))}
+    expected |= {f"fc{i}": projected(forward[i - 1], backward[i - 1]) for i in (1, 2, 3)}
+    assert {name: float(value) for name, value in found.items()} == pytest.approx(expected, abs=1e-8)
+    assert 1e-8 < expected["ratio"] < 1 - 1e-8  # neither of the values that are there by chance
 
 
+@pytest.mark.parametrize("space", ["pre", "out"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_exact_adjoint_fulfils_condition_two(name: str, device: str) -> None:
+def test_the_exact_adjoint_fulfils_condition_two(name: str, space: str, device: str) -> None:
     snapshot = snapshot_of(make_network(name, device), "tied")
-    found = ConditionTwo(ConditionTwoSettings(space="out")).measure(snapshot)
-    assert float(found["ratio"]) == pytest.approx(1, abs=1e-10)
-    pre = ConditionTwo(ConditionTwoSettings()).measure(snapshot)
-    assert float(pre["ratio"]) <= 1 + 1e-10
+    found = ConditionTwo(ConditionTwoSettings(space=space)).measure(snapshot)
+    assert float(found["ratio"]) == pytest.approx(1, abs=1e-12)
+    nodes = [node.name for node in snapshot.network.nodes[:-1]]
+    assert {node: float(found[node]) for node in nodes} == pytest.approx(dict.fromkeys(nodes, 1), abs=1e-12)
+
+
+@pytest.mark.parametrize("space", ["pre", "out"])
+def test_exact_gauss_newton_feedback_fulfils_condition_two(space: str, device: str) -> None:
+    """Q = J^T (J J^T + damping)^-1 of one sample, with J of all hidden nodes side by side."""
+    network = make_network("mlp", device)
+    trace = network.trace(make_batch(network, 1)[0])
+    feedback = make_feedback(network, "direct/linear")
+    rows = {node: output_jacobians(trace)[node][0] for node in ("fc1", "fc2", "fc3")}
+    joint = torch.cat(list(rows.values()), 1)
+    inverse = torch.linalg.inv(joint @ joint.T + 0.3 * torch.eye(3, dtype=torch.float64, device=device))
+    with torch.no_grad():
+        for node, row in rows.items():
+            feedback.maps[node].matrix.weight.copy_(row.T @ inverse)
+    snapshot = snapshot_of(network, feedback=feedback, count=1)
+    found = ConditionTwo(ConditionTwoSettings(space=space)).measure(snapshot)
+    assert float(found["ratio"]) == pytest.approx(1, abs=1e-12)
+
+
+def test_activations_are_the_default() -> None:
+    assert ConditionTwoSettings().space == "out"
 
 
 def test_the_jacobian_of_nonlinear_feedback(device: str) -> None:
@@ -73,8 +101,8 @@ def test_the_jacobian_of_nonlinear_feedback(device: str) -> None:
         made = snapshot.feedback.displacements(trace, d)
         return torch.cat([made[node] for node in ("fc1", "fc2", "fc3")], 1).sum(0)
 
-    expected = jacrev(sent)(torch.zeros_like(trace.output)).transpose(0, 1)
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+    expected = jacrev(sent)(torch.zeros_like(trace.output)).permute(1, 2, 0)  # (batch, n_L, sum n_i)
+    torch.testing.assert_close(torch.cat(list(found.values()), 2), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_condition_two_needs_feedback(device: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tpzoo.cli.options import plugin_option
+from tpzoo.cli.table import print_table
 
 if TYPE_CHECKING:
     from tpzoo.runner.saved import Evaluation
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of a line.")
 @click.option("--other-data", is_flag=True, help="Score on other data than the run was trained on.")
 @click.option("--changed-plugin", is_flag=True, help="Score though the code of a plugin changed since.")
+@click.option(
+    "--probe",
+    "probes",
+    multiple=True,
+    metavar="NAME",
+    help="Measure a probe on every batch of the split, with nothing moving. May be given several times.",
+)
 @plugin_option
 def command(
     run: Path,
@@ -32,20 +40,31 @@ def command(
     as_json: bool,
     other_data: bool,
     changed_plugin: bool,
+    probes: tuple[str, ...],
     plugins: tuple[str, ...],
 ) -> None:
     """Rebuild the run in folder RUN from its config, load a checkpoint and print loss and accuracy.
 
-    KEY=VALUE may change what does not change the network, such as device, precision or data.root.
+    KEY=VALUE may change what does not change the network, such as device, precision, data.root or the settings of a
+    probe. A probe that the config does not have is measured with its defaults: batches are as large as in training, in
+    the stored order, without augmentation, and its figures are means over them.
     """
     from tpzoo.runner.saved import evaluate_run  # loads torch
 
-    found = evaluate_run(run, checkpoint, split, overrides, plugins, other_data, changed_plugin)
-    click.echo(json.dumps(describe(found), indent=2) if as_json else line(found))
+    found = evaluate_run(run, checkpoint, split, overrides, plugins, other_data, changed_plugin, probes)
+    if as_json:
+        click.echo(json.dumps(describe(found), indent=2))
+        return
+    click.echo(line(found))
+    if found.probes:
+        rows = [(name, f"{each.mean:.6g}", f"{each.sd:.3g}", str(each.batches)) for name, each in found.probes.items()]
+        print_table(("probe", "mean", "sd", "batches"), rows)
 
 
 def describe(found: Evaluation) -> dict[str, Any]:
     """The JSON object; a loss that is not finite is null."""
+    from tpzoo.runner.measure import plain
+
     return {
         "run": str(found.run),
         "checkpoint": found.checkpoint,
@@ -55,6 +74,7 @@ def describe(found: Evaluation) -> dict[str, Any]:
         "examples": found.examples,
         "loss": found.score.loss if math.isfinite(found.score.loss) else None,
         "accuracy": found.score.accuracy,
+        **({"probes": plain(found.probes)} if found.probes else {}),
     }
 
 

@@ -30,7 +30,8 @@ def command(kind: str, overrides: tuple[str, ...], origins: bool, as_json: bool,
 
     KIND NAME shows what the entry is, its settings, its paper and what it works with. `config CONFIG` shows every
     value of a config, defaults included, with every KEY=VALUE put over it; what is printed can be run. Under a value by
-    block or edge a comment says what every block or edge gets.
+    block or edge a comment says what every block or edge gets; what probes say of the network goes to the standard
+    error.
     """
     if kind == "config":
         if as_json:
@@ -52,6 +53,8 @@ def show_config(overrides: tuple[str, ...], origins: bool, plugins: tuple[str, .
         click.echo(notice, err=True)
     text = annotated_yaml(loaded) if origins else loaded.to_yaml()
     click.echo(with_comments(text, comments_by_name(loaded)), nl=False)
+    for line in notes_of_probes(loaded):
+        click.echo(line, err=True)
 
 
 def comments_by_name(loaded: LoadedConfig) -> dict[str, str]:
@@ -74,6 +77,18 @@ def comments_by_name(loaded: LoadedConfig) -> dict[str, str]:
         path: f"# by {axis}: " + ", ".join(f"{name} {json.dumps(value)}" for name, value in values.items())
         for path, (axis, values) in found.items()
     }
+
+
+def notes_of_probes(loaded: LoadedConfig) -> list[str]:
+    """What the config's probes say of its network; where the network cannot be built, why."""
+    if not loaded.experiment.probes:
+        return []
+    from tpzoo.runner.values import probe_notes  # loads torch
+
+    try:
+        return probe_notes(loaded)
+    except TpzooError as error:
+        return [f"notes of the probes are left out: {error}"]
 
 
 def with_comments(text: str, comments: Mapping[str, str]) -> str:
@@ -103,6 +118,8 @@ def show_entry(kind: str, name: str, as_json: bool, plugins: tuple[str, ...]) ->
         return
     for line in lines(found):
         click.echo(line)
+    if found["explanation"]:
+        click.echo(f"\n{found['explanation']}")
     if found["settings"]:
         click.echo("\nsettings")
         print_table(("  name", "type", "default", "limits", "help"), [setting_row(row) for row in found["settings"]])
@@ -115,11 +132,13 @@ def describe(entry: Entry, catalogue: Catalogue) -> dict[str, Any]:
     from tpzoo.assembly.legality import partners, provided, required, wanted_by
     from tpzoo.cli.list import describe as summary
     from tpzoo.config import settings_table
+    from tpzoo.plugin.explanation import explanation
     from tpzoo.plugin.records import Recipe
 
     record = entry.record
     found: dict[str, Any] = {
         **summary(entry),
+        "explanation": explanation(record),
         "settings": [dataclasses.asdict(row) for row in settings_table(record)],
         "provides": list(dict.fromkeys(provided(record))),
         "requires": list(dict.fromkeys(required(record))),

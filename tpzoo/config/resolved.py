@@ -26,6 +26,7 @@ IRRELEVANT = (
     ("cuda_graphs",),
     ("evaluation_batch_size",),
     ("loggers",),
+    ("probes",),
     ("checkpoint", "every_epochs"),
     ("checkpoint", "every_seconds"),
     ("checkpoint", "keep_best"),

@@ -53,6 +53,7 @@ class Context:
     output: Tensor | None = None
     returns: Returns | None = None
     _trace: Trace | None = field(default=None, init=False)
+    _maps: dict[str, Tensor] | None = field(default=None, init=False)
 
     @property
     def loss(self) -> Loss:
@@ -72,6 +73,14 @@ class Context:
         out, gradients = self.network.loss_gradients(self.batch.x, self.batch.error, update_buffers=first)
         self.output = out if first else self.output
         return gradients
+
+    def remember_maps(self) -> None:
+        """Say that the displacements are known: probes see the maps as they are now, though they are trained since.
+
+        A rule that derives from ``DisplacementRule`` need not call it.
+        """
+        if self.observe is not None:
+            self._maps = self.feedback.values()
 
     def train_feedback(self, trace: Trace | None = None) -> None:
         """Train the maps on this batch, as often as the config says; without a ``trace`` on a pass of its own."""
@@ -110,5 +119,6 @@ class Context:
             self.feedback_weights.step(gradients, names)
             return
         if self.observe is not None:
-            self.observe(self._trace, gradients, displacements or {})
+            with self.feedback.put_back(self._maps):
+                self.observe(self._trace, gradients, displacements or {})
         self.forward_weights.step(gradients, names)

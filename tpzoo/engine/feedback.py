@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -156,6 +156,29 @@ class Feedback(nn.Module):
         """Forget what the maps made of any trace. The engine calls it before each step of their weights."""
         self._kept = None
 
+    def values(self) -> dict[str, Tensor]:
+        """Copies of all weights and buffers, for :meth:`put_back`."""
+        return {name: value.detach().clone() for name, value in self.state_dict().items()}
+
+    @contextmanager
+    def put_back(self, values: Mapping[str, Tensor] | None) -> Iterator[None]:
+        """In this block the weights and buffers are ``values``, then again what they were before, to the bit.
+
+        None changes nothing.
+        """
+        own = self.state_dict() if values is not None else {}
+        moved = {name: value.clone() for name, value in own.items() if not torch.equal(value, (values or {})[name])}
+        if values is None or not moved:
+            yield
+            return
+        kept, self._kept = self._kept, None  # what was remembered of the maps is not of these values
+        _copy(values, own, moved)
+        try:
+            yield
+        finally:
+            _copy(moved, own, moved)
+            self._kept = kept
+
     def displacements(
         self, trace: Trace, d_output: Tensor, label: Tensor | None = None, upto: str | None = None
     ) -> dict[str, Tensor]:
@@ -233,6 +256,12 @@ class Feedback(nn.Module):
         names = [name for edge in edges for name in self._names[edge.name]]
         found, _ = self.backend.loss_gradients(self.maps, names, lambda: (loss(), []))
         return [_of_edge(found, edge.name) for edge in edges]
+
+
+@torch.no_grad()
+def _copy(values: Mapping[str, Tensor], into: Mapping[str, Tensor], names: Iterable[str]) -> None:
+    for name in names:
+        into[name].copy_(values[name])
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,17 +15,23 @@ from tpzoo.engine.feedback import Feedback
 from tpzoo.engine.learner import Learner
 from tpzoo.engine.network import Network, Trace
 from tpzoo.engine.objective import Batch
+from tpzoo.engine.update import SingleStep, Update, local_gradients
+from tpzoo.errors import PluginError
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a probe may look at: the moment after the updates are known and before the weights move.
+    """What a probe may look at: the forward weights before their step, and the maps that made its displacements.
+
+    Under ``feedback_training.order: targets_first`` the maps are those before their own step on this batch, under
+    ``feedback_first`` those after it (the order of Meulemans et al. 2020 is the first).
 
     Attributes:
         trace: the training pass; None for a rule that makes none (bp).
         displacements: d by node, as the rule gave them.
-        gradients: the forward updates by ``block.parameter``.
+        gradients: the forward updates by ``block.parameter``, raw: before clipping and the optimiser.
         draw: randomness that no training step shares.
+        update: what turns displacements into ``gradients``.
     """
 
     network: Network
@@ -35,6 +42,7 @@ class Snapshot:
     displacements: Mapping[str, Tensor]
     gradients: Mapping[str, Tensor]
     draw: Draw
+    update: Update | None = None
 
     def backprop(self) -> dict[str, Tensor]:
         """The gradient of the mean loss on this batch, by ``block.parameter``."""
@@ -44,15 +52,55 @@ class Snapshot:
         """The training pass, or one like it where the rule made none."""
         return self.trace or self.network.trace(self.batch.x, update_buffers=False)
 
+    def updates_of(self, trace: Trace, displacements: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What the run's own update makes of other displacements, by ``block.parameter``.
+
+        An update that steps several times has no single one: there it is the gradient of the local losses.
+        """
+        if isinstance(self.update, SingleStep):
+            return self.update.gradients(trace, displacements)
+        return local_gradients(trace, displacements)
+
 
 class Probe(abc.ABC):
-    """A measurement, taken on every ``every``-th training step."""
+    """A measurement, taken on training steps 1, every + 1, 2 every + 1, ... and on the last one of the run.
+
+    Each sees the forward weights before that step. The rows of losses in ``metrics.csv`` are of the weights after it.
+    """
 
     every: int = 100
 
     @abc.abstractmethod
     def measure(self, snapshot: Snapshot) -> dict[str, Tensor]:
         """Scalars by name, such as ``{"fc1": ...}``; the logger prefixes the probe's name."""
+
+    def notes(self, network: Network) -> list[str]:
+        """What a reader of its figures should know of this network, one line each: which blocks it treats otherwise."""
+        return []
+
+
+def notes_of(probes: Mapping[str, Probe], network: Network) -> list[str]:
+    """The notes of all probes, by their names in the config."""
+    return [f"probe {name}: {note}" for name, probe in probes.items() for note in probe.notes(network)]
+
+
+def named_values(probe: str, values: Any) -> dict[str, float]:
+    """What a probe measured, by its full names.
+
+    Raises:
+        PluginError: it is no mapping from texts to single numbers.
+    """
+    if not isinstance(values, Mapping):
+        raise PluginError(f"probe '{probe}' returned an object of type {type(values).__name__}", "return a dict")
+    found = {}
+    for key, value in values.items():
+        try:
+            found[f"{probe}/{key}"] = float(value)
+        except (TypeError, ValueError, RuntimeError) as error:
+            got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"type {type(value).__name__}"
+            what = f"probe '{probe}' returned a value of {got} for '{key}', which is no single number"
+            raise PluginError(what, "return scalars by name") from error
+    return found
 
 
 def angle(u: Tensor, v: Tensor) -> Tensor:

@@ -52,6 +52,7 @@ class DisplacementRule(Rule):
                 displacements = self.displacements(trace, context.feedback, context.batch, context.draw)
             if context.returns is not None:
                 context.returns.displacements(self, trace, displacements)
+            context.remember_maps()
             if context.order == "targets_first":
                 context.train_feedback(trace)
         context.update(trace, displacements)

@@ -241,9 +241,8 @@ class Engine:
                 record.forward.append(_copied(gradients))
             if observe is not None:
                 draw = self.streams.draw("probes")
-                observe(
-                    Snapshot(self.network, self.feedback, self.learner, batch, trace, displacements, gradients, draw)
-                )
+                parts = self.network, self.feedback, self.learner
+                observe(Snapshot(*parts, batch, trace, displacements, gradients, draw, self.update))
 
         return observed
 

@@ -27,6 +27,9 @@ OWN_FIGURE = ("null_space_ratio", "output_step", "gnt_damping_search")
 OF_EVERY_BLOCK = ("bp_angle", "gn_angle", "null_space_ratio")
 """Probes that name every block that is trained, the output block included."""
 
+SIDE = ("se", "samples", "cut")
+"""Ends of what stands beside a figure: standard errors, samples behind it, singular values that count as zero."""
+
 FIRST, LAST = ("stem", "input", "embed", "patch"), ("head", "output", "out", "classifier")
 """Names of blocks that stand first or last, for runs whose folder does not list the blocks in order."""
 
@@ -44,26 +47,36 @@ class Measure:
         probe: what the configs call it.
         kind: the probe's name in the catalogue.
         quantity: what stands after the block, such as ``bias`` or ``angle``; may be empty.
+        learner: whose loss it is, of kind ``reconstruction``: losses of two learners are not alike.
     """
 
     probe: str
     kind: str
     quantity: str
+    learner: str = ""
 
     @property
     def title(self) -> str:
-        """``bp_angle`` or ``weight_alignment: distance``."""
-        return f"{self.probe}: {self.quantity}" if self.quantity else self.probe
+        """``bp_angle``, ``weight_alignment: distance`` or ``reconstruction of drl``."""
+        probe = f"{self.probe} of {self.learner}" if self.learner else self.probe
+        return f"{probe}: {self.quantity}" if self.quantity else probe
 
     @property
     def file(self) -> str:
         """The title as the name of a file."""
-        return self.title.replace(": ", "_").replace("/", "_")
+        return self.title.replace(": ", "_").replace("/", "_").replace(" ", "_")
+
+    @property
+    def is_side(self) -> bool:
+        """Whether it only says how sure another quantity is: it stands in a table of its own and nowhere else."""
+        return self.quantity.rsplit("/", 1)[-1].endswith(SIDE)
 
     @property
     def is_angle(self) -> bool:
         """Whether its values are degrees."""
         own = self.quantity.rsplit("/", 1)[-1]
+        if self.is_side:
+            return False
         return own.endswith("angle") or (self.kind.endswith("angle") and own not in ("ratio", "distance"))
 
     @property
@@ -84,29 +97,32 @@ def split(name: str) -> tuple[str, str, str]:
     return probe, block, quantity
 
 
-def by_block(
-    methods: Sequence[Method], probe: str, kind: str, quantity: str = ""
-) -> dict[str, dict[int, list[Series]]]:
+def measure_of(run: Run, name: str) -> Measure:
+    """What a run's metric ``probe/block/quantity`` is one value of."""
+    probe, _, quantity = split(name)
+    kind = run.kind(probe)
+    return Measure(probe, kind, quantity, run.learner if kind == "reconstruction" else "")
+
+
+def by_block(methods: Sequence[Method], measure: Measure) -> dict[str, dict[int, list[Series]]]:
     """The series of one quantity by block, then by the method's index: one for a seed.
 
     What is of no block is of the whole network, and stands as ``network: name``.
     """
     found: dict[str, dict[int, list[Series]]] = {}
-    for block, method, _, series in by_run(methods, probe, kind, quantity):
+    for block, method, _, series in by_run(methods, measure):
         found.setdefault(block, {}).setdefault(method.index, []).append(series)
     return found
 
 
-def by_run(
-    methods: Sequence[Method], probe: str, kind: str, quantity: str = ""
-) -> Iterator[tuple[str, Method, Run, Series]]:
+def by_run(methods: Sequence[Method], measure: Measure) -> Iterator[tuple[str, Method, Run, Series]]:
     """The series of one quantity with its block, its method and its run."""
     whole = _of_the_network(methods)
     for method in methods:
         for run in method.counted:
             for name, series in run.probes.items():
-                part, block, own = split(name)
-                if (part, run.kind(part), own) == (probe, kind, quantity):
+                part, block, _ = split(name)
+                if measure_of(run, name) == measure:
                     of_all = (part, block) in whole and not _is_block(block, run)
                     yield f"{NETWORK}{block}" if of_all else block, method, run, series
 
@@ -159,8 +175,7 @@ def measures(methods: Iterable[Method]) -> list[Measure]:
     for method in methods:
         for run in method.counted:
             for name in run.probes:
-                probe, _, quantity = split(name)
-                found[Measure(probe, run.kind(probe), quantity)] = None
+                found[measure_of(run, name)] = None
     return list(found)
 
 
@@ -206,15 +221,17 @@ def _section(title: str, chosen: Sequence[Measure], methods: Sequence[Method], o
 
 
 def _add(made: Section, measure: Measure, methods: Sequence[Method], smooth: int) -> None:
-    found = by_block(methods, measure.probe, measure.kind, measure.quantity)
+    if measure.is_side:
+        made.tables.append(steps_table(measure, methods))
+        return
+    found = by_block(methods, measure)
     lines = {
         block: {index: curve([(each.steps, each.values) for each in seeds], smooth) for index, seeds in each.items()}
         for block in in_order(found, methods)
         for each in [found[block]]
     }
     name = measure.file
-    rows = list(_rows(measure, list(lines), methods))
-    made.tables.append(Table(name, f"{measure.title}: one row for a block, run and step", COLUMNS, rows))
+    made.tables.append(steps_table(measure, methods))
     table, grids = last_epoch.tables(measure.title, name, {block: found[block] for block in lines}, methods)
     made.tables.append(table)
     made.grids.extend(grids if measure.is_of_updates else [])
@@ -235,10 +252,15 @@ def _add(made: Section, measure: Measure, methods: Sequence[Method], smooth: int
 COLUMNS = ("block", "method", "seed", "split_seed", "epoch", "step", "value")
 
 
-def _rows(measure: Measure, blocks: Sequence[str], methods: Sequence[Method]) -> Iterator[list[Cell]]:
-    """What every run logged, block by block."""
-    found = list(by_run(methods, measure.probe, measure.kind, measure.quantity))
-    for block in blocks:
+def steps_table(measure: Measure, methods: Sequence[Method]) -> Table:
+    """What every run logged, block by block; the last step of a run included."""
+    rows = list(_rows(measure, methods))
+    return Table(measure.file, f"{measure.title}: one row for a block, run and step", COLUMNS, rows)
+
+
+def _rows(measure: Measure, methods: Sequence[Method]) -> Iterator[list[Cell]]:
+    found = list(by_run(methods, measure))
+    for block in in_order({each[0] for each in found}, methods):
         for _, method, run, series in (each for each in found if each[0] == block):
             for values in zip(series.epochs, series.steps, series.values, strict=True):
                 yield [block, method.label, *run.seed, *values]

@@ -40,7 +40,8 @@ def section(methods: Sequence[Method]) -> Section:
         made.grids.append(Grid(["method", *blocks], shown, caption))
         rows += [row for method in kept for row in _rows(method, probe, found[method.index], blocks)]
     made.text.append(
-        "Each seed's mean over all logged steps, mean over the seeds; of equal angles the smallest damping counts."
+        "Each seed's mean over what was measured at the probe's intervals, mean over the seeds; of equal angles the"
+        " smallest damping counts."
     )
     made.tables.append(Table("damping", "one row for a method, block and damping", COLUMNS, rows))
     return made
@@ -60,7 +61,7 @@ def search(method: Method, probe: str, left_out: list[str]) -> Angles:
             if own != probe or run.kind(probe) != KIND:
                 continue
             try:
-                values.setdefault(block, {}).setdefault(float(damping), []).append(series.values)
+                values.setdefault(block, {}).setdefault(float(damping), []).append(series.at_intervals[1])
             except ValueError:
                 odd.add(name)
     left_out += [f"{name} of {method.label}: its last part is no damping" for name in sorted(odd)]

@@ -15,8 +15,9 @@ MOST_COLUMNS = 12
 
 
 def of_last_epoch(series: Series) -> list[float]:
-    """The values of the last epoch that has any."""
-    return [value for epoch, value in zip(series.epochs, series.values, strict=True) if epoch == series.epochs[-1]]
+    """The values of the last epoch that has any, of those at the probe's intervals."""
+    epochs, values = series.at_intervals
+    return [value for epoch, value in zip(epochs, values, strict=True) if epoch == epochs[-1]]
 
 
 def tables(
@@ -44,7 +45,10 @@ def tables(
     )
     if not 0 < len(means) <= MOST_COLUMNS:
         return table, []
-    caption = f"{title}, each seed's mean over what was measured in its last epoch, mean over the seeds:"
+    caption = (
+        f"{title}, each seed's mean over what was measured in its last epoch (at the probe's intervals, without the row"
+        " of the very last step), mean over the seeds:"
+    )
     return table, [Grid(["method", *means], list(_lines(means, methods)), caption)]
 
 

@@ -7,10 +7,11 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tpzoo.config.resolved import IRRELEVANT
+from tpzoo.report.metrics import Series
 from tpzoo.report.runs import Run
 
 SEEDS = (("seed",), ("data", "split_seed"))
@@ -23,7 +24,7 @@ COMPONENTS = ("rule", "learner", "feedback", "feedback.map", "architecture", "ou
 CODE, DATA = "code", "data digest"
 """What no config says of a method: digests of the code that it was made with, and of the data."""
 
-LAST = ("epochs", "batch_size", "evaluation_batch_size", "data", "probes", DATA, CODE)
+LAST = ("epochs", "batch_size", "evaluation_batch_size", "data", DATA, CODE)
 """What says least of a method, and is named only where nothing else tells it apart."""
 
 
@@ -88,12 +89,21 @@ def make_methods(runs: Iterable[Run], join_code: bool = False) -> tuple[list[Met
             group.append(run)
             continue
         kept, other = (twin, run) if _rank(twin) >= _rank(run) else (run, twin)
-        group[group.index(twin)] = kept
-        warnings.append(f"skipped: {other.folder} has the config and the seeds of {kept.folder}")
+        more = {name: series for name, series in other.probes.items() if name not in kept.probes}
+        group[group.index(twin)] = _with_probes(kept, other, more) if more else kept
+        taken = "; what its other probes measured is taken over" if more else ""
+        warnings.append(f"skipped: {other.folder} has the config and the seeds of {kept.folder}{taken}")
     configs = [_identified(group[0], join_code) for group in groups.values()]
     warnings += [*_apart(groups.values()), *(line for group in groups.values() for line in _odd_together(group))]
     made = zip(make_labels(configs), groups.values(), configs, strict=True)
     return [Method(label, i, group, dict(_flatten(config))) for i, (label, group, config) in enumerate(made)], warnings
+
+
+def _with_probes(run: Run, other: Run, more: dict[str, Series]) -> Run:
+    """``run`` with what the probes of another measured, a run of the same config and seed but for its probes."""
+    configs = [each.config.get("probes") for each in (other, run)]
+    probes = {key: value for each in configs if isinstance(each, dict) for key, value in each.items() if value}
+    return replace(run, probes={**run.probes, **more}, config={**run.config, "probes": probes})
 
 
 def _identified(run: Run, join_code: bool) -> dict[str, Any]:
@@ -211,7 +221,7 @@ def _differing(flat: Sequence[dict[str, Any]]) -> list[str]:
     constant = {key for key in keys if len(values[key]) == 1}
     found = [key for key in keys if key not in constant or any(key not in each for each in flat)]
     # a setting that some have not, and the others all alike, may be one that an earlier version did not have
-    return sorted(found, key=lambda key: (_place(key) == _place("probes"), key in constant, _place(key)))
+    return sorted(found, key=lambda key: (key in constant, _place(key)))
 
 
 def _place(key: str) -> int:

@@ -16,12 +16,28 @@ COLUMNS = ("event", "epoch", "step", "name", "value", "seconds")
 
 @dataclass(frozen=True)
 class Series:
-    """One metric over the run: the epoch and step of each value, the values, and the seconds since the run began."""
+    """One metric over the run: the epoch and step of each value, the values, and the seconds since the run began.
+
+    Attributes:
+        every: of a probe, how many steps are from one measurement to the next; the last step is measured beside these.
+    """
 
     epochs: list[int]
     steps: list[int]
     values: list[float]
     seconds: list[float] = field(default_factory=list)
+    every: int = 1
+
+    @property
+    def at_intervals(self) -> tuple[list[int], list[float]]:
+        """Epochs and values that means are of: without the row of the last step where it is off the interval.
+
+        Where that would leave the first step alone, the untrained network, the first one is left out in its place.
+        """
+        rows = list(zip(self.epochs, self.steps, self.values, strict=True))
+        if len(rows) > 1 and (rows[-1][1] - 1) % self.every:
+            rows = rows[1:] if len(rows) == 2 and rows[0][1] == 1 else rows[:-1]
+        return [row[0] for row in rows], [row[2] for row in rows]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tpzoo.report import last_epoch
-from tpzoo.report.blocks import by_block, in_order, measures_of
+from tpzoo.report.blocks import by_block, in_order, measures_of, steps_table
 from tpzoo.report.document import Cell, ReportFigure, Section, Table
 from tpzoo.report.methods import Method
 from tpzoo.report.plotting import MOST_COLUMNS, PANEL, colour, hatch, legend, panels, plain
@@ -30,10 +30,13 @@ def section(methods: Sequence[Method]) -> Section:
     rows: list[list[Cell]] = []
     titles: dict[str, Bars] = {}
     for measure in measures_of(methods, KIND):
-        found = by_block(methods, measure.probe, KIND, measure.quantity)
+        found = by_block(methods, measure)
+        if measure.is_side:
+            made.tables.append(steps_table(measure, methods))
+            continue
         ordered = in_order(found, methods)
         bars = {
-            block: {i: over_seeds(each.values for each in seeds) for i, seeds in found[block].items()}
+            block: {i: over_seeds(each.at_intervals[1] for each in seeds) for i, seeds in found[block].items()}
             for block in ordered
         }
         titles[measure.title] = bars
@@ -52,7 +55,7 @@ def section(methods: Sequence[Method]) -> Section:
     made.figures.append(
         ReportFigure(
             "null_space_ratio",
-            f"{caption} all logged steps, mean and standard deviation over the seeds.",
+            f"{caption} what was measured at the probe's intervals, mean and standard deviation over the seeds.",
             lambda: draw(titles, methods),
         )
     )

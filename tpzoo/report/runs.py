@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,13 @@ class Run:
         data = self.config.get("data")
         split = data.get("split_seed") if isinstance(data, dict) else None
         return (self.config["seed"], split) if "seed" in self.config else (str(self.folder), split)
+
+    @property
+    def learner(self) -> str:
+        """The name of its feedback learner."""
+        found = self.config.get("learner")
+        name = found.get("name", "") if isinstance(found, dict) else found or ""
+        return str(name).rsplit("/", 1)[-1]
 
     def kind(self, probe: str) -> str:
         """The name of the probe that the config calls ``probe``."""
@@ -148,7 +155,7 @@ def _read(folder: Path) -> tuple[Run, list[str]]:
         config = _config(folder / "config.yaml")
     except OSError as error:
         raise DataError(f"{folder}: {error.strerror} ({error.filename})") from error
-    epochs, probes = metrics.events.get("epoch", {}), metrics.events.get("probe", {})
+    epochs, probes = metrics.events.get("epoch", {}), _at_intervals(metrics.events.get("probe", {}), config)
     if not epochs and not probes:
         raise DataError(f"{folder / 'metrics.csv'} holds no metric of an epoch or a probe")
     blocks = checked.environment.get("blocks", [])
@@ -161,6 +168,17 @@ def _read(folder: Path) -> tuple[Run, list[str]]:
         data_of(environment), code_of(environment), str(environment.get("device", "")),
     )  # fmt: skip
     return run, [*checked.notes, *_odd(run, metrics)]
+
+
+def _at_intervals(probes: dict[str, Series], config: dict[str, Any]) -> dict[str, Series]:
+    """The series of the probes, each with the interval that the config says."""
+    settings = config.get("probes")
+    found = {}
+    for name, series in probes.items():
+        own = settings.get(name.partition("/")[0]) if isinstance(settings, dict) else None
+        every = own.get("every") if isinstance(own, dict) else None
+        found[name] = replace(series, every=every if isinstance(every, int) and every > 0 else 1)
+    return found
 
 
 def _odd(run: Run, metrics: Metrics) -> Iterator[str]:

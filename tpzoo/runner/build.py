@@ -14,7 +14,7 @@ from tpzoo.assembly.method import choose
 from tpzoo.assembly.weights import TrainedWeights
 from tpzoo.engine.data import Data
 from tpzoo.engine.data_check import check_data
-from tpzoo.engine.probe import Probe
+from tpzoo.engine.probe import Probe, notes_of
 from tpzoo.engine.step import Engine
 from tpzoo.errors import SettingError
 from tpzoo.plugin.catalogue import Catalogue
@@ -28,7 +28,7 @@ class Built:
 
     Attributes:
         data_identity: what says which data these are.
-        notices: one line for each thing about the data that is allowed and odd.
+        notices: one line for each thing about the data that is allowed and odd, and what probes say of the network.
     """
 
     data: Data
@@ -59,6 +59,7 @@ def build(experiment: Experiment, catalogue: Catalogue) -> Built:
     with seeded(experiment.seed, "init/probes"):
         chosen = {name: choose("probe", probe, catalogue) for name, probe in experiment.probes.items()}
         probes = {name: make(each, names=names) for name, each in chosen.items()}
+    notices += notes_of(probes, made.engine.network)
     return Built(
         data.to(device), made.engine, made.forward, made.feedback, probes, device, dtype, identity(data), notices
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -14,8 +14,8 @@ from tpzoo.assembly.experiment import Experiment
 from tpzoo.engine.data import Split
 from tpzoo.engine.draw import Streams
 from tpzoo.engine.logger import Logger, LogRecord
-from tpzoo.engine.probe import Snapshot
-from tpzoo.errors import PluginError, RunError
+from tpzoo.engine.probe import Snapshot, named_values
+from tpzoo.errors import RunError
 from tpzoo.runner.build import Built
 from tpzoo.runner.diagnose import broken_moments, broken_weights, name_the_culprit
 from tpzoo.runner.evaluate import Score, Totals, evaluate
@@ -112,17 +112,23 @@ class Training:
             yield self.built.data.prepare(train.x[rows], self.built.dtype, draw), train.y[rows]
 
     def _train(self, phase: Phase, x: Tensor, y: Tensor) -> None:
-        due = [name for name, probe in self.built.probes.items() if self.progress.cursor.step % probe.every == 0]
+        step, last = self.progress.cursor.step, self._is_last_step(phase)
+        due = [name for name, probe in self.built.probes.items() if last or step % probe.every == 0]
 
         def observe(snapshot: Snapshot) -> None:
             for name in due:
-                found = _measured(name, self.built.probes[name].measure(snapshot))
+                found = named_values(name, self.built.probes[name].measure(snapshot))
                 self._log("probe", phase.epoch, self.progress.cursor.step + 1, found)
             due.clear()  # a rule may step many times in one batch
 
         out = self._step(x, y, phase.order, observe if due else None)
         self.progress.totals.add(out, y, self.built.engine.loss)
         self.progress.cursor.step += 1
+
+    def _is_last_step(self, phase: Phase) -> bool:
+        """Whether no training step of the run comes after this one."""
+        later = self.plan[self.progress.cursor.phase + 1 :]
+        return self.progress.cursor.batch == self.steps_per_epoch - 1 and all(each.kind != "train" for each in later)
 
     def _check(self, phase: Phase, x: Tensor) -> None:
         """Refuse to go on, and to save, with numbers that are not finite."""
@@ -211,25 +217,6 @@ def batches_in(experiment: Experiment, examples: int) -> int:
     """How many minibatches one pass over so many examples has."""
     whole, rest = divmod(examples, experiment.batch_size)
     return whole + (rest > 0 and not experiment.drop_last)
-
-
-def _measured(probe: str, values: Any) -> dict[str, float]:
-    """What a probe measured, by its full names.
-
-    Raises:
-        PluginError: it is no mapping from texts to single numbers.
-    """
-    if not isinstance(values, Mapping):
-        raise PluginError(f"probe '{probe}' returned an object of type {type(values).__name__}", "return a dict")
-    found = {}
-    for key, value in values.items():
-        try:
-            found[f"{probe}/{key}"] = float(value)
-        except (TypeError, ValueError, RuntimeError) as error:
-            got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"type {type(value).__name__}"
-            what = f"probe '{probe}' returned a value of {got} for '{key}', which is no single number"
-            raise PluginError(what, "return scalars by name") from error
-    return found
 
 
 def _never() -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tpzoo.runner.checkpoint import Checkpoints, label_of, put_back
 from tpzoo.runner.code import plugins_to_load, plugins_used, require_same_code
 from tpzoo.runner.data_identity import require_same_data
 from tpzoo.runner.evaluate import Score, evaluate
+from tpzoo.runner.measure import Moments, measure
 from tpzoo.runner.session import modules_of, versions_of
 
 
@@ -30,6 +31,7 @@ class Evaluation:
         epoch, step: how far the run had come there.
         examples: how many were scored.
         score: mean loss, and accuracy where there are classes.
+        probes: what probes measured on the split, by ``probe/name``.
     """
 
     run: Path
@@ -39,6 +41,7 @@ class Evaluation:
     step: int
     examples: int
     score: Score
+    probes: Mapping[str, Moments] = field(default_factory=dict)
 
 
 def evaluate_run(
@@ -49,6 +52,7 @@ def evaluate_run(
     plugins: Sequence[str] = (),
     other_data: bool = False,
     changed_plugin: bool = False,
+    probes: Sequence[str] = (),
 ) -> Evaluation:
     """Rebuild the run in folder ``run`` from its config, load a checkpoint of it and score the network.
 
@@ -60,6 +64,8 @@ def evaluate_run(
         plugins: further plugins, files or modules.
         other_data: score on other data than the run was trained on; one line says so.
         changed_plugin: score though the code of a plugin is not what it was.
+        probes: measure these on each batch of the split, with nothing moving: names of the config's own probes, or of
+            others, which then have their defaults. Batches have the size of training, in the stored order.
 
     Raises:
         TpzooError: ``run`` is no run, the checkpoint is missing, damaged or of another config, or the data have no
@@ -67,7 +73,8 @@ def evaluate_run(
     """
     where = folder.reopen(run)
     config = where.path / "config.yaml"
-    loaded = load(config, overrides, plugins=plugins_to_load(where, plugins, changed_plugin))
+    asked = [f"probes.{probe}.every=1" for probe in probes]
+    loaded = load(config, [*asked, *overrides], plugins=plugins_to_load(where, plugins, changed_plugin))
     started_with = load(config, (), loaded.catalogue)
     _require_same_method(started_with, loaded)
     label = label_of(checkpoint)
@@ -82,7 +89,9 @@ def evaluate_run(
     size, engine = loaded.experiment.evaluation_batch_size, built.engine
     score = evaluate(engine.network, engine.loss, built.data, chosen, built.dtype, size)
     cursor = saved.state["training"]["progress"]["cursor"]
-    return Evaluation(run, label, split, cursor["epoch"], cursor["step"], len(chosen), score)
+    built.probes = {name: probe for name, probe in built.probes.items() if name in probes}
+    measured = measure(built, chosen, loaded.experiment.batch_size) if probes else {}
+    return Evaluation(run, label, split, cursor["epoch"], cursor["step"], len(chosen), score, measured)
 
 
 def _require_same_method(started_with: LoadedConfig, loaded: LoadedConfig) -> None:

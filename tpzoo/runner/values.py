@@ -1,4 +1,4 @@
-"""What every block and edge of a config gets, for ``tpzoo show config``."""
+"""What every block and edge of a config gets, and what its probes say of its network, for ``tpzoo show config``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,25 @@ from tpzoo.assembly.method import choose, method_of
 from tpzoo.assembly.parts import build_feedback, build_network
 from tpzoo.config.resolved import LoadedConfig
 from tpzoo.engine.data import Data
+from tpzoo.engine.probe import Probe, notes_of
 from tpzoo.plugin.settings import values_by_name
+
+
+def probe_notes(loaded: LoadedConfig) -> list[str]:
+    """What the probes of a config say of its network, one line each; it is built only if one may say something.
+
+    Raises:
+        TpzooError: the data, the network or a probe cannot be had.
+    """
+    experiment, catalogue = loaded.experiment, loaded.catalogue
+    chosen = {name: choose("probe", probe, catalogue) for name, probe in experiment.probes.items()}
+    if all(getattr(each.record.builder(), "notes", None) is Probe.notes for each in chosen.values()):
+        return []
+    data: Data = make(choose("dataset", experiment.data, catalogue))
+    method = method_of(experiment, catalogue)
+    network = build_network(method.architecture, data.spec)
+    names = Names.of(network, build_feedback(method.feedback, method.map, network, catalogue))
+    return notes_of({name: make(each, names=names) for name, each in chosen.items()}, network)
 
 
 def resolved_values(loaded: LoadedConfig) -> dict[str, tuple[str, dict[str, object]]]:

@@ -81,13 +81,15 @@ def test_labels_say_what_differs_and_no_more() -> None:
     assert make_labels([one, {**one, "output": {"name": "argmin"}}]) == ["x (output=gradient)", "x (output=argmin)"]
 
 
-def test_probes_are_named_only_where_nothing_else_differs() -> None:
-    one = {"name": "x", "epochs": 1, "probes": {"bp_angle": {"name": "bp_angle", "every": 1}}}
-    probes = {"bp_angle": {"name": "bp_angle", "every": 2}}
-    assert make_labels([one, {**one, "epochs": 2, "probes": probes}]) == ["x (epochs=1)", "x (epochs=2)"]
-    assert make_labels([one, {**one, "probes": probes}]) == [
-        "x (probes.bp_angle.every=1)", "x (probes.bp_angle.every=2)",
-    ]  # fmt: skip
+def test_runs_that_differ_in_probes_are_one_method(tmp_path: Path) -> None:
+    """A probe changes no number of a run. Of one seed the probes of both runs are kept, the figures of one."""
+    for folder, seed, probe in (("a", 0, "bp_angle"), ("b", 0, "gn_angle"), ("c", 1, "gn_angle")):
+        config = {"probes": {probe: {"name": f"tpzoo/{probe}", "every": 7}}}
+        write_run(tmp_path / folder, seed=seed, config=config, probes={f"{probe}/fc1": {1: 10.0}})
+    (method,), warnings = make_methods(find_runs([tmp_path]).runs)
+    assert [sorted(run.probes) for run in method.runs] == [["bp_angle/fc1", "gn_angle/fc1"], ["gn_angle/fc1"]]
+    assert [method.runs[0].kind(probe) for probe in ("bp_angle", "gn_angle")] == ["bp_angle", "gn_angle"]
+    assert [line.endswith("what its other probes measured is taken over") for line in warnings] == [True]
 
 
 def test_labels_show_no_more_than_tells_them_apart() -> None:

@@ -12,6 +12,7 @@ import torch
 
 from tests.support.runs import STEPS, TRAIN, assert_same_run, catalogue, metrics, run, toy, write_toy_data
 from tpzoo.engine.logger import Logger, LogRecord
+from tpzoo.engine.probe import Snapshot
 from tpzoo.engine.step import Engine
 from tpzoo.runner.build import build
 from tpzoo.runner.evaluate import Score, evaluate
@@ -123,9 +124,46 @@ def test_the_rates_of_both_optimizers_follow_their_schedules(data: Path) -> None
     assert rates == [[0.01 / 2**epoch, 0.02 / 2**epoch] for epoch in (1, 2, 3)]  # after each epoch, for the next
 
 
-def test_probes_measure_on_every_nth_step_from_the_first(data: Path) -> None:
-    _, kept = trained(data, *DTP, "probes.bp_angle.every=5")
-    assert [record.step for record in kept.records if record.event == "probe"] == [1, 6, 11]
+@pytest.mark.parametrize(("every", "steps"), [(5, [1, 6, 11, 12]), (11, [1, 12]), (100, [1, 12])])
+def test_probes_measure_on_every_nth_step_from_the_first_and_on_the_last(
+    every: int, steps: list[int], data: Path
+) -> None:
+    _, kept = trained(data, *DTP, f"probes.bp_angle.every={every}")
+    assert [record.step for record in kept.records if record.event == "probe"] == steps
+    alternate = ("feedback_training.order=alternate_epochs", "feedback_training.extra_epochs=1")
+    _, kept = trained(data, *DTP, *alternate, f"probes.bp_angle.every={every}")
+    assert [record.step for record in kept.records if record.event == "probe"] == steps
+
+
+@pytest.mark.parametrize("order", ["targets_first", "feedback_first"])
+def test_a_probe_sees_the_maps_that_made_the_displacements(order: str, data: Path) -> None:
+    """And the forward weights before their step; after it, the maps are where training left them, to the bit."""
+    experiment = toy(data, *DTP, f"feedback_training.order={order}", "precision=float64").experiment
+    watched, plain = (build(experiment, catalogue()).engine for _ in range(2))
+    x = torch.rand(16, *watched.network.input_shape, dtype=torch.float64)
+    y = torch.randint(0, 3, (16,))
+    before: dict[str, torch.Tensor] = {}
+    for _ in range(2):
+        seen = 0
+
+        def observe(snapshot: Snapshot) -> None:
+            nonlocal seen
+            seen += 1
+            trace = snapshot.clean_trace()
+            again = watched.rule.displacements(trace, snapshot.feedback, snapshot.batch, snapshot.draw)
+            for node, d in snapshot.displacements.items():
+                torch.testing.assert_close(again[node], d, rtol=0, atol=0)
+            weights = dict(snapshot.network.named_parameters())
+            assert all(torch.equal(weights[name], value) for name, value in before.items())
+
+        before.clear()
+        before |= {name: value.detach().clone() for name, value in watched.network.named_parameters()}
+        watched.train_batch(x, y, observe=observe)
+        plain.train_batch(x, y)
+        assert seen == 1
+        for one, other in ((watched.feedback, plain.feedback), (watched.network, plain.network)):
+            pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+            assert all(torch.equal(a, b) for a, b in pairs)
 
 
 def test_a_probe_changes_nothing(data: Path, tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ def test_the_null_space_toy_moves_its_feedback_alone(recipe: str) -> None:
     built, network, feedback, found = run(recipe, "feedback_training.pretrain_epochs=1")
     assert all(torch.equal(p, network[name]) for name, p in built.engine.network.named_parameters())
     assert all(not torch.equal(p, feedback[name]) for name, p in built.engine.feedback.named_parameters())
-    assert {f"null_space_ratio/fc{i}" for i in (1, 2, 3)} | {f"gnt_angle/fc{i}" for i in (1, 2)} == set(found)
+    ratios = {f"null_space_ratio/fc{i}{part}" for i in (1, 2, 3) for part in ("", "/cut")}
+    assert ratios | {f"gnt_angle/fc{i}" for i in (1, 2)} == set(found)
     assert found["null_space_ratio/fc3"] < 1e-12  # one sample: the last layer has no way round the output
     assert found["null_space_ratio/fc2"] > 1e-3
 

@@ -1,7 +1,8 @@
 """The angle between every sample's displacement and what backpropagation, or Gauss-Newton, would do to the activation.
 
-Meulemans et al. 2020: the mean over samples of angle(h_l - t_l, dloss/dh_l), and of angle(h_l - t_l, -d_l of rule
-``gauss_newton``). A rule that makes no pass (bp) gives no displacements; its negative gradient is measured instead.
+Meulemans et al. 2020: angle(d, -dloss/dh) and angle(d, d_gn) of every sample, d being its displacement, dloss/dh the
+gradient of its own loss and d_gn = J^T (J J^T + damping I)^-1 d_L with J = dh_L/dh. d_L is the negative gradient of the
+loss (``reference: loss``, as in the paper), or what the run's output target makes (``reference: output``).
 """
 
 from __future__ import annotations
@@ -19,10 +20,15 @@ from tpzoo.zoo.probes.plugin import ActivationAngleSettings
 
 @final
 class ActivationAngle(Probe):
-    """Degrees by hidden node that the rule displaces: ``fc1/bp`` and ``fc1/gn``.
+    """Degrees by hidden node that the rule displaces, ``fc1/bp`` and ``fc1/gn``, and the samples behind them.
 
-    A sample one of whose two vectors is zero has no angle and is left out of the mean (a layer of dead units has no
-    Gauss-Newton displacement); if that holds for all samples, the mean is NaN.
+    Averages: the mean over the samples of the batch of their angles.
+    Blocks: hidden nodes (of a block that several nodes share each one), not the output.
+    Weights: none; it measures displacements of activations. A rule that makes no pass (bp) gives none, and its negative
+    gradient is measured instead.
+    Zeros: a sample one of whose two vectors is zero has no angle and is left out (a layer of dead units has no
+    Gauss-Newton displacement). ``fc1/bp_samples`` and ``fc1/gn_samples`` say how many were left; for none the mean is
+    NaN.
 
     Raises:
         SettingError: the rule made a pass but gave no displacements; or a block above the first couples samples.
@@ -30,18 +36,18 @@ class ActivationAngle(Probe):
 
     def __init__(self, settings: ActivationAngleSettings) -> None:
         self.every = settings.every
-        self._damping = settings.damping
+        self._damping, self._reference = settings.damping, settings.reference
 
     def measure(self, snapshot: Snapshot) -> dict[str, Tensor]:
         trace = snapshot.clean_trace()
         downhill = _backpropagated(snapshot, trace)
         ours = _displacements(snapshot, downhill)
-        newton = gnt_displacements(snapshot, trace, self._damping)
+        newton = gnt_displacements(snapshot, trace, self._damping, self._reference)
         found = {}
         for node in newton:
             if node in ours:
-                found[f"{node}/bp"] = mean_angle(ours[node], downhill[node])
-                found[f"{node}/gn"] = mean_angle(ours[node], newton[node])
+                for name, theirs in (("bp", downhill[node]), ("gn", newton[node])):
+                    found[f"{node}/{name}"], found[f"{node}/{name}_samples"] = mean_angle(ours[node], theirs)
         return found
 
 
@@ -59,9 +65,9 @@ def _displacements(snapshot: Snapshot, downhill: Mapping[str, Tensor]) -> Mappin
     )
 
 
-def mean_angle(ours: Tensor, theirs: Tensor) -> Tensor:
-    """The mean over samples of the angle between two tensors (batch, ...), in degrees."""
+def mean_angle(ours: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean over samples of the angle between two tensors (batch, ...), in degrees, and of how many samples."""
     ours, theirs = ours.flatten(1), theirs.flatten(1)
     exist = ours.any(1) & theirs.any(1)
     angles = torch.func.vmap(angle)(ours, theirs)
-    return torch.where(exist, angles, 0.0).sum() / exist.sum()
+    return torch.where(exist, angles, 0.0).sum() / exist.sum(), exist.sum()

@@ -1,7 +1,6 @@
 """The angle between the update of every block and the gradient of backpropagation (Meulemans et al. 2020).
 
-Both are raw gradients on the same batch and weights, before the optimiser. Weights of a block are taken together as one
-vector, biases as another.
+angle(g, g_bp) with g the update and g_bp the gradient of the mean loss, both of the same batch and weights.
 """
 
 from __future__ import annotations
@@ -18,7 +17,16 @@ from tpzoo.zoo.probes.updates import vectors_by_block
 
 @final
 class BackpropAngle(Probe):
-    """Degrees by block; a block that is not trained is left out."""
+    """Degrees by block, and of biases by ``block/bias`` with ``biases``.
+
+    Averages: none; g is the update of the whole batch, so it is the angle of the mean, not a mean of angles.
+    Blocks: all that are trained, the output block included; a block that several nodes share once, with the sum of
+    their updates.
+    Weights: all parameters of a block whose name does not end in ``bias``, scales of norms too, as one vector; its
+    biases as another.
+    Updates: raw, as the optimiser gets them: before clipping, weight decay and moments.
+    Zeros: NaN where the update or the gradient is zero.
+    """
 
     def __init__(self, settings: AngleSettings) -> None:
         self.every = settings.every

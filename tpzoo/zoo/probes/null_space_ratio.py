@@ -4,8 +4,10 @@ Meulemans et al. 2020, figure 2: with J = dvec(h_L)/dvec(W_l) of the whole batch
 |N N^T x| / |x|, N being a basis of the null space. It is taken from the row space instead, as |x - P x| / |x| with
 P = J^T (J J^T)^+ J, so that no basis of n x n parameters is needed; x - P x is formed, never 1 - |P x|^2 / |x|^2.
 
-The rank threshold: singular values of J below n eps of the largest count as zero, with n = batch n_L and eps of the
-run's precision; in float64 those below sqrt(n eps), because J J^T squares them. Their directions count as null space.
+Rank threshold: singular values of J below n eps of the largest count as zero, with n = batch n_L and eps of the run's
+precision (1.2e-7 in float32); in float64 those below sqrt(n eps), because J J^T squares them. Their directions count as
+null space. The paper cuts at 1e-12 in float64; in float32 such values are rounding. ``fc1/cut`` says how many were cut:
+where it is not the rank that J lacks by its shape, the ratio depends on the precision, on a narrow network by a tenth.
 """
 
 from __future__ import annotations
@@ -23,9 +25,13 @@ from tpzoo.zoo.probes.updates import flat, names_by_block
 
 @final
 class NullSpaceRatio(Probe):
-    """The ratio by block, of its weights without its biases, in float64. NaN if the update is zero.
+    """The ratio by block, between 0 and 1, and ``block/cut``, how many singular values of J counted as zero.
 
-    A block that is not trained is left out.
+    Averages: none; J and x are those of the whole batch.
+    Blocks: all that are trained, the output block included; of a block that several nodes share J is their sum.
+    Weights: all parameters of a block whose name does not end in ``bias``, as one vector.
+    Updates: raw, as the optimiser gets them. The part is taken in float64.
+    Zeros: NaN if the update is zero.
 
     Raises:
         SettingError: a block couples samples (batch norm), or the matrices would be larger than ``max_entries``.
@@ -38,13 +44,16 @@ class NullSpaceRatio(Probe):
     def measure(self, snapshot: Snapshot) -> dict[str, Tensor]:
         trace = snapshot.clean_trace()
         weights = {name: value for name, value in snapshot.gradients.items() if not name.endswith("bias")}
-        return {block: self._ratio(trace, weights, names) for block, names in names_by_block(weights).items()}
+        found = {}
+        for block, names in names_by_block(weights).items():
+            found[block], found[f"{block}/cut"] = self._ratio(trace, weights, names)
+        return found
 
-    def _ratio(self, trace: Trace, update: Mapping[str, Tensor], names: Sequence[str]) -> Tensor:
+    def _ratio(self, trace: Trace, update: Mapping[str, Tensor], names: Sequence[str]) -> tuple[Tensor, Tensor]:
         jacobian = parameter_jacobian(trace, names, self._max_entries)
-        inverse = jacobian.pseudo_inverse_of_gram()
+        inverse, cut = jacobian.pseudo_inverse_of_gram()
         rest = {name: update[name].double() for name in names}
         for _ in range(2):  # the second time removes what rounding left of the first
             inside = jacobian.pull(inverse @ jacobian.push(rest))
             rest = {name: rest[name] - inside[name] for name in names}
-        return flat(rest, names).norm() / flat(update, names).norm()
+        return flat(rest, names).norm() / flat(update, names).norm(), cut

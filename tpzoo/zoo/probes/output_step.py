@@ -22,9 +22,14 @@ COMPONENTS = 2
 class OutputStep(Probe):
     """``0/output_0``, ``0/output_1``, ``0/label_0``, ``0/label_1``, ``0/change_0``, ``0/change_1``: sample, component.
 
-    And ``0/angle``, in degrees between change and label - output; NaN if one of them is zero. Of output, label and
-    change only the first two components are recorded, the angle is over all. Classes have one-hot labels. A batch of
-    fewer samples gives as many as it has.
+    And ``0/angle``, in degrees between change and label - output, over all components; of output, label and change only
+    the first two are recorded. Classes have one-hot labels. A batch of fewer samples gives as many as it has.
+
+    Averages: none; the first ``samples`` of the batch, each by itself. The update is that of the whole batch.
+    Blocks: the updates of all that are trained, together.
+    Weights: all parameters, biases included; the change is taken in float64.
+    Updates: raw, as the optimiser gets them.
+    Zeros: the angle is NaN if the change or the way is zero.
     """
 
     def __init__(self, settings: OutputStepSettings) -> None:

@@ -37,15 +37,18 @@ class ParameterJacobian(ABC):
     def pull(self, rows: Tensor) -> dict[str, Tensor]:
         """J^T rows, for ``rows`` (batch n_L,)."""
 
-    def pseudo_inverse_of_gram(self) -> Tensor:
-        """(J J^T)^+.
+    def pseudo_inverse_of_gram(self) -> tuple[Tensor, Tensor]:
+        """(J J^T)^+, and how many singular values of J counted as zero.
 
         Singular values of J below n eps of the largest count as zero, where n = batch n_L and eps is that of the run's
         precision; in float64 those below sqrt(n eps), because J J^T squares them and is float64 itself.
         """
         gram = self.gram()
         rtol = max((len(gram) * self.eps) ** 2, len(gram) * torch.finfo(gram.dtype).eps)
-        return torch.linalg.pinv(gram, hermitian=True, rtol=rtol)
+        values, vectors = torch.linalg.eigh(gram)
+        kept = values > rtol * values[-1]
+        inverse = (vectors * torch.where(kept, 1 / values, 0.0)) @ vectors.T
+        return inverse, (~kept).sum()
 
 
 def parameter_jacobian(trace: Trace, names: Sequence[str], max_entries: int) -> ParameterJacobian:

@@ -8,6 +8,7 @@ from tpzoo.zoo.papers import ERNOULT_2022, MEULEMANS_2020, MEULEMANS_2021
 
 TARGET_DAMPING = "lambda in J^T (J J^T + lambda I)^-1 d_L, J = dh_L/dh of a sample; 0: the pseudo-inverse"
 STEP_DAMPING = "lambda in J^T (J J^T + lambda I)^-1 dloss/dh_L, J for the block's weights; 0: the pseudo-inverse"
+REFERENCE = "d_L of Gauss-Newton: the negative gradient of the loss, as published, or what the output target makes"
 MAX_ENTRIES = 100_000_000  # 800 MB in float64
 MAX_ENTRIES_HELP = "refuse a matrix of more entries than this: (batch outputs)^2, or (batch outputs) x parameters"
 DAMPINGS = (0.0, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)
@@ -24,8 +25,16 @@ class AngleSettings(ProbeSettings):
 class JacobianSettings(ProbeSettings):
     """Settings of ``jacobian_alignment``."""
 
-    vectors: int = setting(8, minimum=1, help="random d in E <J_G d, J_F^T d>, by which both are compared")
+    exact_up_to: int = setting(64, minimum=0, help="a source no wider than this is measured exactly, by unit vectors")
+    vectors: int = setting(32, minimum=2, help="random d in E <J_G d, J_F^T d> where the source is wider")
     epsilon: float = setting(1e-3, above=0, help="size of d in J_G d, in standard deviations of the activation")
+
+
+@dataclass(frozen=True)
+class ReconstructionLossSettings(ProbeSettings):
+    """Settings of ``reconstruction``."""
+
+    draws: int = setting(4, minimum=2, help="draws of noise, whose mean is taken")
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,7 @@ class GntAngleSettings(AngleSettings):
     """Settings of ``gnt_angle``."""
 
     damping: PerName[float] = per_block(0.0, minimum=0, help=TARGET_DAMPING)
+    reference: str = setting("loss", choices=("loss", "output"), help=REFERENCE)
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,7 @@ class DampingSearchSettings(ProbeSettings):
     """Settings of ``gnt_damping_search``."""
 
     dampings: tuple[float, ...] = setting(DAMPINGS, minimum=0, help="each lambda of gnt_angle to try, at every block")
+    reference: str = setting("loss", choices=("loss", "output"), help=REFERENCE)
 
     def __post_init__(self) -> None:
         if not self.dampings:
@@ -59,6 +70,7 @@ class ActivationAngleSettings(ProbeSettings):
     """Settings of ``activation_angle``."""
 
     damping: PerName[float] = per_block(0.0, minimum=0, help=TARGET_DAMPING)
+    reference: str = setting("loss", choices=("loss", "output"), help=REFERENCE)
 
 
 @dataclass(frozen=True)
@@ -72,7 +84,7 @@ class NullSpaceSettings(ProbeSettings):
 class ConditionTwoSettings(ProbeSettings):
     """Settings of ``condition_two``."""
 
-    space: str = setting("pre", choices=("pre", "out"), help="J = dh_L/da (pre-activations), as published, or dh_L/dh")
+    space: str = setting("out", choices=("out", "pre"), help="activations h, or pre-activations a: s' times J and Q")
     epsilon: float = setting(1e-3, above=0, help="size of d_L in Q d_L, by which Q is measured")
 
 
@@ -113,7 +125,7 @@ def tpzoo_probes() -> Iterator[MetricProbe]:
     yield MetricProbe(
         name="reconstruction",
         summary="the feedback learner's loss of every edge, on fresh noise",
-        config=ProbeSettings,
+        config=ReconstructionLossSettings,
         build="tpzoo.zoo.probes.reconstruction:ReconstructionLoss",
         smallest={"every": 1},
     )

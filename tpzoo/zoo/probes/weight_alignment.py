@@ -1,7 +1,7 @@
 """How far feedback weights V are from the forward weights W that they mirror (Ernoult et al. 2022, figure 4.2).
 
-angle = arccos(<W, V> / |W| |V|) over whole tensors, and distance = |W - V| / |W|. It is an angle of weights, not of
-Jacobians: see ``jacobian_alignment`` for those.
+angle = arccos(<W, V> / |W| |V|) over whole tensors, V in the layout of W, and distance = |W - V| / |W|. It is an angle
+of weights, not of Jacobians: see ``jacobian_alignment`` for those.
 """
 
 from __future__ import annotations
@@ -15,9 +15,13 @@ from tpzoo import Probe, ProbeSettings, Snapshot, angle
 
 @final
 class WeightAlignment(Probe):
-    """``block/angle`` and ``block/distance``, by the block inverted; ``block.layer/angle`` if it has several layers.
+    """``block/angle`` in degrees and ``block/distance``; ``block.layer/angle`` if a block has several layers.
 
-    A block of an unrolled recurrence has several maps: there the node that is inverted takes the block's place.
+    Averages: none; no batch enters.
+    Blocks: those that an edge's map mirrors (a direct edge over several blocks mirrors none), by the block that is
+    inverted; of a block of an unrolled recurrence, which has several maps, by the node.
+    Weights: whole tensors of forward and feedback weights, biases not.
+    Zeros: NaN where a tensor is zero.
     """
 
     def __init__(self, settings: ProbeSettings) -> None:
