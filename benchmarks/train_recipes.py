@@ -32,7 +32,6 @@ from tpzoo.errors import TpzooError
 from tpzoo.plugin.discovery import load_catalogue
 from tpzoo.recipes import find_recipe
 from tpzoo.report.methods import make_methods
-from tpzoo.report.results import epoch_seconds
 from tpzoo.report.runs import find_runs
 from tpzoo.runner import train
 from tpzoo.runner.folder import RunFolder
@@ -137,8 +136,7 @@ def outcome(summary: Summary, folder: Path) -> Outcome:
         None if accuracy is None else 100 * (1 - accuracy)
         for accuracy in (summary.test_accuracy, summary.test_accuracy_at_best_valid)
     ]
-    seconds = statistics.median(epoch_seconds(find_runs([folder]).runs[0]))
-    return Outcome(summary.seed, summary.epochs, *errors, seconds, where)
+    return Outcome(summary.seed, summary.epochs, *errors, summary.seconds_per_epoch or 0.0, where)
 
 
 def line(name: str, label: str, runs: Sequence[Outcome], of: Callable[[list[float]], float]) -> tuple[str, ...]:

@@ -103,9 +103,9 @@ def weights(folder: Path) -> dict[str, bytes]:
 
 
 def rows(path: Path) -> list[list[str]]:
-    """The rows without the time."""
+    """The rows without the times."""
     with path.open(newline="") as file:
-        return [row[:-1] for row in csv.reader(file)]
+        return [row[:-1] for row in csv.reader(file) if row[0] != "time"]
 
 
 @contextmanager

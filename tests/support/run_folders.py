@@ -23,12 +23,14 @@ def write_run(
     blocks: Sequence[str] | None = None,
     status: str | None = "done",
     config: Mapping[str, Any] | None = None,
+    passes: Sequence[float] | None = None,
 ) -> Path:
     """Write a run of ten steps an epoch.
 
     Args:
         epochs: the figures after each epoch.
         seconds: since the start, after each epoch; default 1, 2, 3, ...
+        passes: what the training pass of each epoch took.
         probes: values by step, by full name.
         blocks: what ``environment.json`` lists; None: as folders of earlier versions, which list none.
         config: keys beside name, seed and data.
@@ -47,6 +49,8 @@ def write_run(
     for number, figures in enumerate(epochs, start=1):
         at = seconds[number - 1] if seconds else float(number)
         rows += [f"epoch,{number},{10 * number},{key},{value!r},{at:.3f}\n" for key, value in figures.items()]
+        if passes:
+            rows.append(f"time,{number},{10 * number},train_pass_seconds,{passes[number - 1]!r},{at:.3f}\n")
     (folder / "metrics.csv").write_text(HEADER + "".join(rows))
     return folder
 

@@ -29,7 +29,7 @@ TRAIN, TEST, CLASSES = 60, 25, 3
 STEPS = 4
 """Minibatches of the toy run in an epoch: three of 16 and one of 12."""
 
-TIMES = ("seconds", "seconds_per_epoch")
+TIMES = ("seconds", "train_seconds", "pass_seconds", "seconds_per_epoch")
 
 
 @cache
@@ -103,9 +103,9 @@ def signalled_after(batches: int, number: int = signal.SIGINT) -> Iterator[None]
 
 
 def metrics(folder: Path) -> list[list[str]]:
-    """The rows of ``metrics.csv`` without the time."""
+    """The rows of ``metrics.csv`` without the times."""
     with (folder / "metrics.csv").open(newline="", encoding="utf-8") as file:
-        return [row[:-1] for row in csv.reader(file)]
+        return [row[:-1] for row in csv.reader(file) if row[0] != "time"]
 
 
 def summary(folder: Path) -> dict[str, Any]:

@@ -11,8 +11,6 @@ import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from statistics import median
 from typing import Any
 
 from tpzoo.report.document import DASH, Grid, Section, Table, fixed, short
@@ -105,12 +103,18 @@ def is_regression(run: Run) -> bool:
     return not any(name.endswith("_accuracy") for name in run.epochs) and bool(run.epochs)
 
 
-def epoch_seconds(run: Run) -> list[float]:
-    """What each epoch took. The first, which holds start-up and pre-training, counts only where it is the only one."""
-    series = next(iter(run.epochs.values()), Series([], [], []))
-    ends = [second for second in series.seconds if math.isfinite(second)]
-    later = [after - before for before, after in pairwise(ends)]
-    return later or ends
+def epoch_seconds(run: Run) -> float | None:
+    """What an epoch took, mean over the run: its training passes alone, feedback passes included, without pre-training.
+
+    As ``seconds_per_epoch`` of ``summary.json``; None if the run does not say.
+    """
+    passes = [
+        (epoch, value)
+        for series in run.times.values()
+        for epoch, value in zip(series.epochs, series.values, strict=True)
+        if 1 <= epoch <= run.epoch and math.isfinite(value)
+    ]
+    return sum(value for _, value in passes) / len({epoch for epoch, _ in passes}) if passes else None
 
 
 @dataclass(frozen=True)
@@ -141,9 +145,8 @@ class Result:
 
     @property
     def seconds(self) -> float | None:
-        """Median seconds of an epoch, over epochs and seeds."""
-        found = [second for run in self.method.counted for second in epoch_seconds(run)]
-        return median(found) if found else None
+        """Mean seconds of an epoch's training passes, over epochs and seeds."""
+        return moments(epoch_seconds(run) for run in self.method.counted).mean
 
     def over_seeds(self, name: str) -> Moments:
         """The moments of a metric of :class:`Outcome`, over the runs that count."""
@@ -175,8 +178,8 @@ def _text(results: Sequence[Result]) -> Iterable[str]:
         "The epoch of every run is chosen by its validation data alone: the best validation accuracy (for a regression,"
         " and with checkpoint.monitor=valid_loss, the lowest validation loss), of equal epochs the first. Means ±"
         f" standard deviation (n - 1) over the seeds; {DASH} where there are too few. The train loss is the mean over"
-        " that epoch's training pass, while the weights moved. Seconds per epoch are the median without each run's"
-        " first epoch, which holds start-up and pre-training."
+        " that epoch's training pass, while the weights moved. Seconds per epoch are of training passes alone, those of"
+        " the feedback included, without pre-training, evaluation, probes and checkpoints: means over epochs and seeds."
     )
     for chosen_by, meaning in MEANINGS.items():
         found = [r.method.label for r in results if any(each.chosen_by == chosen_by for each in r.counted)]
@@ -263,9 +266,9 @@ def _runs_table(results: Sequence[Result], settings: Sequence[str]) -> Table:
     rows = []
     for result in results:
         for each in result.outcomes:
-            run, taken = each.run, epoch_seconds(each.run)
+            run = each.run
             rows.append([result.method.label, *run.seed, str(run.folder), run.status, run.epoch, each.chosen_by,
                          each.epoch, result.unit, each.test, each.last_test, each.train_loss,
-                         median(taken) if taken else None, int(run in result.method.counted), each.checkpoint,
+                         epoch_seconds(run), int(run in result.method.counted), each.checkpoint,
                          *_cells(result.method, settings)])  # fmt: skip
     return Table("runs", "one row for a run", columns, rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ class Run:
         device: the kind of device; empty if the folder does not say.
         kept: by epoch the label of a checkpoint of it; None if the folder holds no checkpoint.
         epochs, probes: the figures after every epoch, and those of the probes by their full names.
+        times: what each pass over the training data took, by kind of pass.
     """
 
     folder: Path
@@ -54,6 +55,7 @@ class Run:
     data: str = ""
     code: tuple[tuple[tuple[str, str], ...], ...] = ()
     device: str = ""
+    times: dict[str, Series] = field(default_factory=dict)
 
     @property
     def epoch(self) -> int:
@@ -151,7 +153,7 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
 def _read(folder: Path) -> tuple[Run, list[str]]:
     checked = confirm(folder)
     try:
-        metrics = read_events(folder, ("epoch", "probe"), checked.confirmed)
+        metrics = read_events(folder, ("epoch", "probe", "time"), checked.confirmed)
         config = _config(folder / "config.yaml")
     except OSError as error:
         raise DataError(f"{folder}: {error.strerror} ({error.filename})") from error
@@ -165,7 +167,7 @@ def _read(folder: Path) -> tuple[Run, list[str]]:
     environment = checked.environment
     run = Run(
         folder, config, _with_later_settings(config), status, listed, epochs, probes, checked.kept,
-        data_of(environment), code_of(environment), str(environment.get("device", "")),
+        data_of(environment), code_of(environment), str(environment.get("device", "")), metrics.events.get("time", {}),
     )  # fmt: skip
     return run, [*checked.notes, *_odd(run, metrics)]
 

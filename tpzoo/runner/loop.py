@@ -22,6 +22,7 @@ from tpzoo.runner.evaluate import Score, Totals, evaluate
 from tpzoo.runner.plan import Phase, make_plan
 from tpzoo.runner.progress import Progress
 from tpzoo.runner.steps import step_function
+from tpzoo.runner.stopwatch import Stopwatch
 
 REPORTS_PER_EPOCH = 20
 
@@ -43,6 +44,7 @@ class Training:
         engine = built.engine
         self.plan = make_plan(experiment.epochs, experiment.feedback_training, engine.feedback_learns)
         self._step = step_function(engine, built.device, experiment.cuda_graphs)
+        self._watch = Stopwatch(built.device)
         self._started = time.perf_counter()
         self._stop = False
         self._due: Callable[[], bool] = _never
@@ -74,8 +76,10 @@ class Training:
                 yield None
             if self.progress.cursor.batch < self.steps_per_epoch:
                 return
+            self._watch.stop()
             if phase.kind == "train":
                 self._end_training_pass(phase)
+            self._end_pass(phase)
             if phase.ends_epoch:
                 self._end_epoch(phase)
             self.progress.cursor.phase, self.progress.cursor.batch = self.progress.cursor.phase + 1, 0
@@ -84,6 +88,8 @@ class Training:
     def _pass_over(self, phase: Phase) -> Iterator[None]:
         """Work on the batches that are left of a phase; yields before the last one whenever it can be left."""
         every = max(1, self.steps_per_epoch // REPORTS_PER_EPOCH)
+        self._watch.seconds = self.progress.cursor.pass_seconds
+        self._watch.start()
         for x, y in self._batches(phase):
             if phase.kind == "train":
                 self._train(phase, x, y)
@@ -91,16 +97,21 @@ class Training:
                 self.built.engine.train_feedback_batch(x)
             self.progress.cursor.batch += 1
             if phase.kind == "train" and self.progress.cursor.batch % every == 0:
-                self._log("step", phase.epoch, self.progress.cursor.step, _named("train", self._finite_score(phase, x)))
+                with self._watch.paused():
+                    score = _named("train", self._finite_score(phase, x))
+                    self._log("step", phase.epoch, self.progress.cursor.step, score)
             last = self.progress.cursor.batch == self.steps_per_epoch
             if not (last or self._stop or self._due()):
                 continue
+            self._watch.stop()
+            self.progress.cursor.pass_seconds = self._watch.seconds
             self._check(phase, x)
             self._note_time()
             if not last:
                 yield
             if self._stop:
                 return
+            self._watch.start()
 
     def _batches(self, phase: Phase) -> Iterator[tuple[Tensor, Tensor]]:
         train, size = self.built.data.train, self.experiment.batch_size
@@ -116,10 +127,11 @@ class Training:
         due = [name for name, probe in self.built.probes.items() if last or step % probe.every == 0]
 
         def observe(snapshot: Snapshot) -> None:
-            for name in due:
-                found = named_values(name, self.built.probes[name].measure(snapshot))
-                self._log("probe", phase.epoch, self.progress.cursor.step + 1, found)
-            due.clear()  # a rule may step many times in one batch
+            with self._watch.paused():
+                for name in due:
+                    found = named_values(name, self.built.probes[name].measure(snapshot))
+                    self._log("probe", phase.epoch, self.progress.cursor.step + 1, found)
+                due.clear()  # a rule may step many times in one batch
 
         out = self._step(x, y, phase.order, observe if due else None)
         self.progress.totals.add(out, y, self.built.engine.loss)
@@ -163,8 +175,16 @@ class Training:
         results.train_loss, results.train_accuracy = score.loss, score.accuracy
         self.progress.totals = Totals()
         self._note_time()
+        self._log("rate", phase.epoch, self.progress.cursor.step, rates(self.built))
         for stepper in (self.built.forward, self.built.feedback):
             stepper.end_epoch()
+
+    def _end_pass(self, phase: Phase) -> None:
+        """Note what a pass took; pre-training (epoch 0) is no part of any epoch."""
+        cursor = self.progress.cursor
+        taken, cursor.pass_seconds = cursor.pass_seconds, 0.0
+        self._log("time", phase.epoch, cursor.step, {f"{phase.kind}_pass_seconds": taken})
+        cursor.train_seconds += taken if phase.epoch else 0.0
 
     def _end_epoch(self, phase: Phase) -> None:
         data, results = self.built.data, self.progress.results
@@ -211,6 +231,19 @@ class Training:
         self.built.engine.streams.load_state_dict(state["streams"])
         self.built.forward.load_state_dict(state["forward"])
         self.built.feedback.load_state_dict(state["feedback"])
+
+
+def rates(built: Built) -> dict[str, float]:
+    """The learning rates, ``lr/forward`` and ``lr/feedback``; ``lr/forward/fc1`` where blocks differ."""
+    found: dict[str, float] = {}
+    for name, stepper in (("forward", built.forward.weights), ("feedback", built.feedback.weights)):
+        groups = stepper.optimizer.param_groups if stepper.optimizer is not None else []
+        by_member = {member: float(group["lr"]) for group in groups for member in group["name"].split(", ")}
+        if len(set(by_member.values())) == 1:
+            found[f"lr/{name}"] = next(iter(by_member.values()))
+        else:
+            found.update({f"lr/{name}/{member}": rate for member, rate in by_member.items()})
+    return found
 
 
 def batches_in(experiment: Experiment, examples: int) -> int:

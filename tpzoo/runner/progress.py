@@ -20,7 +20,9 @@ class Cursor:
         phase, batch: a place in the plan, and a batch of that phase.
         epoch: completed epochs.
         step: completed training steps.
-        seconds: spent so far.
+        seconds: spent so far, on everything.
+        pass_seconds: spent on the training pass that is under way.
+        train_seconds: spent on the training passes of the epochs so far, feedback passes included.
     """
 
     phase: int = 0
@@ -28,6 +30,8 @@ class Cursor:
     epoch: int = 0
     step: int = 0
     seconds: float = 0.0
+    pass_seconds: float = 0.0
+    train_seconds: float = 0.0
 
 
 @dataclass

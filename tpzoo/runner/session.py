@@ -278,7 +278,8 @@ class Run:
             test_accuracy_at_best_valid=results.test_accuracy_at_best_valid,
             test_loss_at_best_valid=results.test_loss_at_best_valid,
             seconds=cursor.seconds,
-            seconds_per_epoch=cursor.seconds / cursor.epoch if cursor.epoch else None,
+            train_seconds=cursor.train_seconds,
+            seconds_per_epoch=cursor.train_seconds / cursor.epoch if cursor.epoch else None,
         )
 
     def _start_loggers(self, resumed: bool) -> None:

@@ -30,8 +30,10 @@ class Summary:
         best_valid_accuracy, best_valid_loss: of the best epoch (``checkpoint.monitor``); None without a validation
             split, the accuracy for a regression too.
         test_accuracy_at_best_valid, test_loss_at_best_valid: of the same epoch.
-        seconds: of training and evaluation, resumed parts included.
-        seconds_per_epoch: mean over the completed epochs.
+        seconds: of everything, resumed parts included.
+        train_seconds: of the training passes of the epochs, feedback passes included; without pre-training, evaluation,
+            probes, logs and checkpoints.
+        seconds_per_epoch: ``train_seconds`` by the completed epochs.
         schema: version of this contract.
     """
 
@@ -50,6 +52,7 @@ class Summary:
     test_accuracy_at_best_valid: float | None = None
     test_loss_at_best_valid: float | None = None
     seconds: float
+    train_seconds: float
     seconds_per_epoch: float | None
     schema: int = SCHEMA
 

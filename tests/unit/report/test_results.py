@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.run_folders import epochs, write_run
+from tests.support.runs import run as train_run, toy, write_toy_data
 from tpzoo.report import results
 from tpzoo.report.document import DASH
 from tpzoo.report.methods import Method, make_methods
@@ -89,7 +90,7 @@ def test_means_and_deviations_over_seeds(tmp_path: Path) -> None:
     made = results.section(methods_in(tmp_path))
     (row,) = made.grids[0].rows
     assert row == [
-        "demo", "50.00 ± 25.00", "54.17 ± 7.22", "0.6667 ± 0.29", "1, 2, 2", "1", "2-3", "3",
+        "demo", "50.00 ± 25.00", "54.17 ± 7.22", "0.6667 ± 0.29", "1, 2, 2", DASH, "2-3", "3",
     ]  # fmt: skip
     table = made.tables[0]
     values = dict(zip(table.columns, table.rows[0], strict=True))
@@ -117,13 +118,23 @@ def test_every_run_has_a_row_of_its_own(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_seconds_are_the_median_without_the_first_epoch(tmp_path: Path) -> None:
+def test_seconds_are_those_of_training_alone(tmp_path: Path) -> None:
     figures = epochs(test_loss=[1.0] * 4)
-    write_run(tmp_path / "0", seed=0, epochs=figures, seconds=[100.0, 101.0, 103.0, 110.0])  # 1, 2, 7
-    write_run(tmp_path / "1", seed=1, epochs=figures, seconds=[50.0, 54.0, 58.0, 62.0])  # 4, 4, 4
-    assert results.section(methods_in(tmp_path)).grids[0].rows[0][5] == "4"
-    write_run(tmp_path / "other" / "0", name="one", epochs=figures[:1], seconds=[2.5])
-    assert results.section(methods_in(tmp_path / "other")).grids[0].rows[0][5] == "2.5"
+    write_run(tmp_path / "0", seed=0, epochs=figures, seconds=[100.0] * 4, passes=[1.0, 2.0, 3.0, 4.0])
+    write_run(tmp_path / "1", seed=1, epochs=figures, seconds=[50.0] * 4, passes=[3.0] * 4)
+    assert results.section(methods_in(tmp_path)).grids[0].rows[0][5] == "2.75"
+    write_run(tmp_path / "other" / "0", name="one", epochs=figures[:1])
+    assert results.section(methods_in(tmp_path / "other")).grids[0].rows[0][5] == DASH  # the run does not say
+
+
+def test_seconds_are_those_of_the_summary(tmp_path: Path) -> None:
+    """Feedback passes of an epoch count, pre-training does not."""
+    training = ("epochs=2", "feedback_training.pretrain_epochs=1", "feedback_training.extra_epochs=1")
+    summary = train_run(toy(write_toy_data(tmp_path), "rule=dtp", *training), tmp_path / "run")
+    (run,) = find_runs([tmp_path / "run"]).runs
+    assert sorted(run.times) == ["feedback_pass_seconds", "train_pass_seconds"]
+    assert results.epoch_seconds(run) == pytest.approx(summary.seconds_per_epoch)
+    assert summary.seconds_per_epoch == summary.train_seconds / 2
 
 
 def test_a_run_that_ended_in_its_first_epoch_shows_dashes(tmp_path: Path) -> None:
@@ -140,7 +151,7 @@ def test_runs_that_are_not_done_are_in_no_mean(tmp_path: Path) -> None:
     # two that are done: test errors 20 and 21 %, mean 20.5, sd sqrt(0.5); 47 % after one of two epochs is none of them
     good = [classification([0.7, 0.8], [0.5, test]) for test in (0.80, 0.79)]
     for seed, figures in enumerate(good):
-        write_run(tmp_path / str(seed), seed=seed, epochs=figures, seconds=[3.0, 5.0])
+        write_run(tmp_path / str(seed), seed=seed, epochs=figures, passes=[3.0, 1.0])
     write_run(tmp_path / "2", seed=2, status="failed", epochs=[], config={"epochs": 2}, probes=STARTED)
     short = classification([0.5], [0.53])
     write_run(tmp_path / "3", seed=3, status="interrupted", epochs=short, config={"epochs": 2}, seconds=[9.0])

@@ -33,7 +33,7 @@ def make_summary(**changed: Any) -> Summary:
     values: dict[str, Any] = {
         "status": "done", "config_hash": "abc", "seed": 3, "device": "cpu", "epochs": 2, "steps": 20,
         "parameters": 100, "train_loss": 0.5, "test_loss": 0.6, "test_accuracy": 0.9, "seconds": 1.5,
-        "seconds_per_epoch": 0.75,
+        "train_seconds": 1.5, "seconds_per_epoch": 0.75,
     }  # fmt: skip
     return Summary(**{**values, **changed})
 
@@ -136,7 +136,7 @@ def test_the_summary_keeps_its_contract(tmp_path: Path) -> None:
         "schema": 1, "status": "done", "config_hash": "abc", "seed": 3, "device": "cpu", "epochs": 2, "steps": 20,
         "parameters": 100, "train_loss": 0.5, "test_loss": 0.6, "test_accuracy": 0.9, "best_valid_accuracy": None,
         "best_valid_loss": None, "test_loss_at_best_valid": None,
-        "test_accuracy_at_best_valid": None, "seconds": 1.5, "seconds_per_epoch": 0.75,
+        "test_accuracy_at_best_valid": None, "seconds": 1.5, "train_seconds": 1.5, "seconds_per_epoch": 0.75,
     }  # fmt: skip
     assert read_summary(tmp_path) == make_summary()
 

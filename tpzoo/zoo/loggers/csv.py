@@ -1,7 +1,8 @@
 """Every metric as a row of ``metrics.csv``: ``event,epoch,step,name,value,seconds``.
 
 The long layout takes any number of probes and blocks without a change of columns. Values are written so that reading
-them gives the same float64. The time has a column of its own: without it, two equal runs write equal files.
+them gives the same float64. The time has a column of its own: without it and the rows of event ``time``, two equal runs
+write equal files.
 """
 
 from __future__ import annotations
