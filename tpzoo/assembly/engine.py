@@ -11,6 +11,7 @@ from tpzoo.assembly.experiment import Experiment, FeedbackTraining
 from tpzoo.assembly.maker import Names
 from tpzoo.assembly.method import method_of
 from tpzoo.assembly.parts import Parts, build_parts
+from tpzoo.assembly.units import gradient_units
 from tpzoo.assembly.weights import TrainedWeights, build_weights
 from tpzoo.engine.context import Order
 from tpzoo.engine.data import DataSpec
@@ -64,6 +65,7 @@ def assemble(
     forward, feedback = build_weights(experiment, method, parts, catalogue)
     streams = Streams(experiment.seed, device)
     engine = build_engine(parts, forward.weights, feedback.weights, streams, experiment.feedback_training)
+    engine.units = gradient_units(experiment, method, parts)
     return Assembled(engine, forward, feedback)
 
 

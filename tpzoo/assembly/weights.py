@@ -137,13 +137,26 @@ def parameter_groups(
         elif params := list[Tensor](member.parameters()):
             groups.setdefault(tuple(values), {})[name] = params
     return [
-        {
-            "name": ", ".join(found),
-            "params": [p for params in found.values() for p in params],
-            **dict(zip(per_name, values, strict=True)),
-        }
+        group
         for values, found in groups.items()
+        for group in _decayed_apart(
+            {
+                "name": ", ".join(found),
+                "params": [p for params in found.values() for p in params],
+                **dict(zip(per_name, values, strict=True)),
+            },
+            settings.decay == "all",
+        )
     ]
+
+
+def _decayed_apart(group: dict[str, Any], all_decay: bool) -> list[dict[str, Any]]:
+    """The group, or where biases and scales of norms do not decay one group of these and one of the others."""
+    if all_decay or not group["weight_decay"]:
+        return [group]
+    parts = [p for p in group["params"] if p.ndim > 1], [p for p in group["params"] if p.ndim <= 1]
+    found = [{**group, "params": parts[0]}, {**group, "params": parts[1], "weight_decay": 0.0}]
+    return [each for each in found if each["params"]]
 
 
 def _no_common_settings(edge: str, blocks: Sequence[str]) -> SettingError:

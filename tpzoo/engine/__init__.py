@@ -30,7 +30,7 @@ from tpzoo.engine.maps import (
     source_activation,
 )
 from tpzoo.engine.network import Network, Node, Trace
-from tpzoo.engine.objective import Batch, ClassLoss, Loss, MinimisableLoss, Output, classes_of, one_hot
+from tpzoo.engine.objective import Batch, ClassLoss, GradientStep, Loss, MinimisableLoss, Output, classes_of, one_hot
 from tpzoo.engine.optimise import WeightStepper
 from tpzoo.engine.passes import BACKENDS, Pass
 from tpzoo.engine.probe import Probe, Snapshot, angle
@@ -49,7 +49,7 @@ from tpzoo.engine.twin import (
     WeightedLinearTwin,
     inner,
 )
-from tpzoo.engine.update import SingleStep, Update, local_gradients
+from tpzoo.engine.update import ScaledGradient, SingleStep, Update, local_gradients
 
 __all__ = [
     "BACKENDS",
@@ -73,6 +73,7 @@ __all__ = [
     "Feedback",
     "FeedbackMap",
     "FilledDraw",
+    "GradientStep",
     "Iterations",
     "KeepsZero",
     "LayerBlock",
@@ -98,6 +99,7 @@ __all__ = [
     "Residual",
     "Rule",
     "RunInfo",
+    "ScaledGradient",
     "Scatters",
     "SeedBatch",
     "Share",

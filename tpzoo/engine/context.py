@@ -19,6 +19,7 @@ Order = Literal["targets_first", "feedback_first", "feedback_only", "forward_onl
 Tensors = Mapping[str, Tensor]
 TrainFeedback = Callable[[Tensor, Trace | None], None]
 ApplyUpdate = Callable[[Trace, Tensors, "Context"], None]
+Divide = Callable[[Tensors, int], Tensors]
 ObserveStep = Callable[[Trace | None, Tensors, Tensors], None]
 
 
@@ -36,6 +37,8 @@ class Context:
         apply_update: the chosen update.
         observe: called before the forward weights move, with the training pass (None if none was made), the gradients
             and the displacements; None if nobody looks.
+        divide: divides forward gradients of a batch of so many rows, so that they have the units of backpropagation;
+            None: they stay as they are.
         output: the network's output on this batch, once it is known.
         returns: checks what a rule and an update give; None after the first batch of its shape.
     """
@@ -50,6 +53,7 @@ class Context:
     train_maps: TrainFeedback
     apply_update: ApplyUpdate
     observe: ObserveStep | None = None
+    divide: Divide | None = None
     output: Tensor | None = None
     returns: Returns | None = None
     _trace: Trace | None = field(default=None, init=False)
@@ -121,4 +125,6 @@ class Context:
         if self.observe is not None:
             with self.feedback.put_back(self._maps):
                 self.observe(self._trace, gradients, displacements or {})
+        if self.divide is not None:
+            gradients = self.divide(gradients, len(self.batch.x))
         self.forward_weights.step(gradients, names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
@@ -70,6 +70,19 @@ class Output(nn.Module, abc.ABC):
     @abc.abstractmethod
     def displacement(self, out: Tensor, y: Tensor, loss: Loss) -> Tensor:
         """d_L, like ``out``."""
+
+
+class GradientStep(Output):
+    """An output target that is a step down the gradient: d_L = -factor dloss/dh_L (capability ``backprop_units``)."""
+
+    @abc.abstractmethod
+    def factor(self, rows: int) -> float:
+        """The step, by the gradient of a sample's own loss, on a batch of which this process holds ``rows``."""
+
+    @final
+    def displacement(self, out: Tensor, y: Tensor, loss: Loss) -> Tensor:
+        """d_L, like ``out``."""
+        return -self.factor(out.shape[0]) * loss.gradient(out, y)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from tpzoo.engine.optimise import WeightStepper
 from tpzoo.engine.probe import Snapshot
 from tpzoo.engine.returns import CheckedBatch, Returns
 from tpzoo.engine.rule import Rule
+from tpzoo.engine.units import GradientUnits
 from tpzoo.engine.update import Update
 from tpzoo.errors import PluginError, SettingError
 
@@ -45,7 +46,7 @@ class StepRecord:
 
     Attributes:
         displacements: d by node, as the rule gave them.
-        forward: the gradients that the optimiser of the blocks got, by ``block.parameter``, one dict for every step.
+        forward: the forward gradients as the rule made them, by ``block.parameter``, one dict for every step.
         feedback: the same for the maps, by ``edge.parameter``; for a learner that solves, the solutions.
     """
 
@@ -67,6 +68,7 @@ class Engine:
         share: which rows of the whole batch this process holds, or None.
         draws: whether something in a step draws from torch's global generators, as dropout does: then each batch has a
             seed. Of blocks it is known when they are built, of all else after the first batch.
+        units: divides forward gradients before they are clipped and stepped; None: they stay as they are.
         called: what to call the parts in errors, by place: ``{"rule": "rule 'my_rules/mine'"}``.
     """
 
@@ -84,6 +86,7 @@ class Engine:
     order: Order = "targets_first"
     share: Share | None = None
     called: Mapping[str, str] = field(default_factory=dict)
+    units: GradientUnits | None = None
 
     def __post_init__(self) -> None:
         self.learner.prepare(self.feedback.edges)
@@ -228,6 +231,7 @@ class Engine:
             train_maps=train_maps,
             apply_update=self.update.step,
             observe=self._observer(batch, observe, record),
+            divide=self.units.divide if self.units is not None else None,
             returns=self._returns,
         )
 

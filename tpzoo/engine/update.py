@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, final
 
 from torch import Tensor, nn
 
@@ -44,6 +44,23 @@ class SingleStep(Update):
 
     def step(self, trace: Trace, displacements: Mapping[str, Tensor], context: Context) -> None:
         context.step("forward", self.gradients(trace, displacements), displacements=displacements)
+
+
+class ScaledGradient(SingleStep):
+    """The gradients of the local losses, each block's times a factor (capability ``backprop_units``)."""
+
+    @abc.abstractmethod
+    def factor(self, block: str, units: int) -> float:
+        """The block's local loss in units of half the sum of squares; ``units`` is the size of a sample's output."""
+
+    @final
+    def gradients(self, trace: Trace, displacements: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return local_gradients(trace, {node: self.scaled(trace, node, d) for node, d in displacements.items()})
+
+    def scaled(self, trace: Trace, node: str, d: Tensor) -> Tensor:
+        """``d`` (batch, ...) of a node times the factor of its block."""
+        factor = self.factor(trace[node].block, d[0].numel())
+        return d if factor == 1 else factor * d
 
 
 def local_gradients(trace: Trace, displacements: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -262,7 +262,18 @@ class OptimizerSettings:
         False,
         help="forward only: the rate used is lr / output.step_size; no effect on a rule without targets, such as bp",
     )
-    weight_decay: PerName[float] = per_block(0.0, minimum=0, help="weight decay: wd in g + wd W (adamw: W - lr wd W)")
+    gradient_units: str = setting(
+        "rule",
+        choices=("rule", "backprop"),
+        help="forward only: a block's gradient g as the rule makes it, or g / c, with c its ratio to backpropagation's"
+        " where feedback is exact, so that lr, eps, weight_decay and clip mean what they mean for bp",
+    )
+    weight_decay: PerName[float] = per_block(
+        0.0, minimum=0, help="wd in g + wd W (adamw: W - lr wd W), of all weights that are trained, or as decay says"
+    )
+    decay: str = setting(
+        "all", choices=("all", "weights"), help="what decays: all, as published, or neither biases nor scales of norms"
+    )
     train: str | tuple[str, ...] = setting("*", help="which blocks or edges learn: a glob pattern or a list of them")
     clip: float | None = setting(None, above=0, help="largest norm of all gradients: g min(1, clip / |g|); null: none")
     schedule: Component = component("schedule", "constant", help="how the learning rate changes over the epochs")
@@ -297,6 +308,8 @@ class OptimizerSettings:
         """
         if self.divide_by_step_size:
             raise SettingError("optimizer.feedback.divide_by_step_size: no step size belongs to the maps")
+        if self.gradient_units != "rule":
+            raise SettingError("optimizer.feedback.gradient_units: backpropagation has no gradient of the maps")
         return self
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from tpzoo.engine import ClassLoss, DataSpec, Loss, MinimisableLoss, Output
+from tpzoo.engine import ClassLoss, DataSpec, GradientStep, Loss, MinimisableLoss, Output
 from tpzoo.plugin.records import Record
+from tpzoo.testing.applies import if_provided
 from tpzoo.testing.outcome import require, skip
 from tpzoo.testing.stage import Stage
 from tpzoo.testing.toys import REGRESSION, VECTORS, FlatLoss
@@ -117,6 +118,15 @@ def goes_downhill(record: Record, stage: Stage) -> None:
     require((slope < 0).all(), "the displacement does not make the loss smaller")
 
 
+@if_provided("backprop_units")
+def output_has_a_factor(record: Record, stage: Stage) -> None:
+    """The output target is a ``GradientStep``, whose factor is above zero."""
+    output, _ = _output(record, stage)
+    require(isinstance(output, GradientStep), "the record provides backprop_units, and the output is no GradientStep")
+    assert isinstance(output, GradientStep)
+    require(all(output.factor(rows) > 0 for rows in (1, 6)), "the factor is not above zero")
+
+
 def output_is_capturable(record: Record, stage: Stage) -> None:
     """The displacement reads no value of a tensor."""
     (output, loss), mode = _output(record, stage), fake_mode()
@@ -131,4 +141,4 @@ def _output(record: Record, stage: Stage) -> tuple[Output, MinimisableLoss]:
 
 
 LOSSES = (gradient, minimiser, correct, loss_is_capturable)
-OUTPUTS = (shape, nothing_to_gain, goes_downhill, output_is_capturable)
+OUTPUTS = (shape, nothing_to_gain, goes_downhill, output_has_a_factor, output_is_capturable)

@@ -94,6 +94,12 @@ def tied_oracle(record: Record, stage: Stage) -> None:
         require(alike(found[name], size * value, 1e-10), f"the update of {name} is not {size} times backpropagation's")
 
 
+@if_provided("backprop_units")
+def has_the_tied_oracle(record: Record, stage: Stage) -> None:
+    """What makes a multiple of backpropagation's gradient where feedback is exact says that it has the tied oracle."""
+    require("tied_oracle" in record.provides, "the record provides backprop_units, and not tied_oracle")
+
+
 def shapes_and_dtypes(record: Record, stage: Stage) -> None:
     """Displacements are like their node's output and updates like their weights, in float32 and float64."""
     for dtype in (torch.float32, torch.float64):
@@ -166,6 +172,7 @@ CHECKS = (
     declarations,
     null,
     tied_oracle,
+    has_the_tied_oracle,
     shapes_and_dtypes,
     capturable,
     global_generator,

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from tpzoo.assembly.parts import Parts
-from tpzoo.engine import Engine, Network, StepRecord
+from tpzoo.engine import Engine, Network, ScaledGradient, StepRecord
 from tpzoo.plugin.records import Record
+from tpzoo.testing.applies import if_provided
 from tpzoo.testing.outcome import require
 from tpzoo.testing.rules import like
 from tpzoo.testing.stage import Stage
@@ -121,6 +122,18 @@ def leaves_no_gradients(record: Record, stage: Stage) -> None:
     require(not left, f"gradients were accumulated on {', '.join(left)}")
 
 
+@if_provided("backprop_units")
+def update_has_a_factor(record: Record, stage: Stage) -> None:
+    """The update is a ``ScaledGradient``, whose factors are above zero."""
+    parts, _ = built(record, stage)
+    update = parts.update
+    require(
+        isinstance(update, ScaledGradient), "the record provides backprop_units, and the update is no ScaledGradient"
+    )
+    assert isinstance(update, ScaledGradient)
+    require(all(update.factor(block, 7) > 0 for block in parts.network.blocks), "a factor is not above zero")
+
+
 def capturable(record: Record, stage: Stage) -> None:
     """A step reads no value of a tensor."""
     parts, mode = stage.parts(stage.method(record)), fake_mode()
@@ -130,4 +143,6 @@ def capturable(record: Record, stage: Stage) -> None:
     require_capturable("a training step", mode, lambda: engine.train_batch(mode.from_tensor(x), mode.from_tensor(y)))
 
 
-CHECKS = (shapes_and_dtypes, null, locality, deterministic, leaves_no_gradients, capturable)
+CHECKS = (
+    shapes_and_dtypes, null, locality, deterministic, leaves_no_gradients, update_has_a_factor, capturable,
+)  # fmt: skip

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from typing import final
 
-from torch import Tensor
-
-from tpzoo import Loss, Output
+from tpzoo import GradientStep
 from tpzoo.zoo.outputs.plugin import GradientSettings
 
 
 @final
-class Gradient(Output):
+class Gradient(GradientStep):
     """A fixed step size."""
 
     settings: GradientSettings
 
-    def displacement(self, out: Tensor, y: Tensor, loss: Loss) -> Tensor:
-        rows = out.shape[0] if self.settings.reduction == "mean" else 1
-        return -self.settings.step_size / rows * loss.gradient(out, y)
+    def factor(self, rows: int) -> float:
+        return self.settings.step_size / (rows if self.settings.reduction == "mean" else 1)

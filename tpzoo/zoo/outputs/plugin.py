@@ -28,6 +28,7 @@ def tpzoo_outputs() -> Iterator[OutputTarget]:
         config=GradientSettings,
         build="tpzoo.zoo.outputs.gradient:Gradient",
         paper=MEULEMANS_2020,
+        provides=("backprop_units",),
     )
     yield OutputTarget(
         name="argmin",

@@ -25,7 +25,7 @@ def tpzoo_target_rules() -> Iterator[TargetRule]:
         build="tpzoo.zoo.rules.bp:BP",
         uses_feedback=False,
         makes_displacements=False,
-        provides=("tied_oracle",),
+        provides=("tied_oracle", "backprop_units"),
     )
     yield TargetRule(
         name="tp",
@@ -45,7 +45,7 @@ def tpzoo_target_rules() -> Iterator[TargetRule]:
         build="tpzoo.zoo.rules.dtp:DTP",
         paper=LEE_2015,
         requires=("feedback",),
-        provides=("tied_oracle",),
+        provides=("tied_oracle", "backprop_units"),
     )
     yield TargetRule(
         name="gauss_newton",

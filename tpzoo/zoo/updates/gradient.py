@@ -12,32 +12,23 @@ from typing import final
 
 from torch import Tensor
 
-from tpzoo import SingleStep, Trace, local_gradients
+from tpzoo import ScaledGradient, Trace
 from tpzoo.zoo.updates.plugin import GradientSettings
 
 
 @final
-class Gradient(SingleStep):
+class Gradient(ScaledGradient):
     """The local gradients, scaled as the settings say."""
 
     def __init__(self, settings: GradientSettings) -> None:
         super().__init__(settings)
         self._local_loss = settings.local_loss
 
-    def gradients(self, trace: Trace, displacements: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        scaled = {node: self._scale(trace[node].block, d) for node, d in displacements.items()}
-        return local_gradients(trace, scaled)
-
     def losses(self, trace: Trace, displacements: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The loss of every node's block, a scalar: |d|^2 over units as the settings say, mean over the batch."""
         return {
-            node: 0.5 * (self._scale(trace[node].block, d) * d).flatten(1).sum(1).mean()
-            for node, d in displacements.items()
+            node: 0.5 * (self.scaled(trace, node, d) * d).flatten(1).sum(1).mean() for node, d in displacements.items()
         }
 
-    def _scale(self, block: str, d: Tensor) -> Tensor:
-        """``d`` times the block's local loss in units of half the sum."""
-        reduction = self._local_loss[block]
-        if reduction == "half_sum":
-            return d
-        return (2.0 if reduction == "sum" else 2.0 / d[0].numel()) * d
+    def factor(self, block: str, units: int) -> float:
+        return {"half_sum": 1.0, "sum": 2.0, "mean": 2.0 / units}[self._local_loss[block]]

@@ -37,6 +37,7 @@ def tpzoo_updates() -> Iterator[WeightUpdate]:
         summary="the gradient of every block's own loss of its squared displacement",
         config=GradientSettings,
         build="tpzoo.zoo.updates.gradient:Gradient",
+        provides=("backprop_units",),
     )
     yield WeightUpdate(
         name="minimal_norm",
