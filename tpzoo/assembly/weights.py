@@ -36,6 +36,11 @@ class TrainedWeights:
                 warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
                 self.schedule.step()
 
+    def rates(self) -> dict[str, float]:
+        """The learning rate of every member that is trained."""
+        groups = self.weights.optimizer.param_groups if self.weights.optimizer is not None else []
+        return {member: float(group["lr"]) for group in groups for member in group["name"].split(", ")}
+
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
         if self.weights.optimizer is None or self.schedule is None:
@@ -60,6 +65,8 @@ def build_weights(
     forward = choose("optimizer", experiment.optimizer.forward, catalogue)
     backward = choose("optimizer", experiment.optimizer.feedback, catalogue)
     blocks, edges = dict(parts.network.blocks.items()), dict(parts.feedback.maps.items())
+    for place, chosen in (("forward", forward), ("feedback", backward)):
+        _check_warm_up(place, chosen.settings, experiment.epochs)
     settings = forward.settings.for_blocks(experiment.output, method.rule.record)
     backward.settings.for_edges()
     forward = Chosen(forward.record, settings)
@@ -72,6 +79,16 @@ def build_weights(
         return stepped, optimised(forward, edges, list(blocks), catalogue, epochs, learns, inverted)
     names = parts.feedback.names(parts.network)
     return stepped, optimised(backward, edges, names, catalogue, epochs, learns)
+
+
+def _check_warm_up(place: str, settings: Any, epochs: int) -> None:
+    """Raise :class:`SettingError` if the rate would not reach its full value within the run."""
+    length = getattr(settings.schedule.settings, "warmup_epochs", 0)
+    if 0 < epochs <= length:
+        what = (
+            f"optimizer.{place}.schedule.warmup_epochs is {length} and the run has {epochs} epochs: it would never end"
+        )
+        raise SettingError(what, "use a shorter warm-up, or 0")
 
 
 def optimised(

@@ -45,11 +45,11 @@ def command(kind: str, overrides: tuple[str, ...], origins: bool, as_json: bool,
 
 def show_config(overrides: tuple[str, ...], origins: bool, plugins: tuple[str, ...]) -> None:
     """Print the resolved config; what was decided for the user goes to the standard error."""
-    from tpzoo.config import annotated_yaml, load
+    from tpzoo.config import annotated_yaml, idle_overrides, load
 
     config, settings = split(overrides)
     loaded = load(config, settings, plugins=plugins)
-    for notice in loaded.notices:
+    for notice in [*loaded.notices, *idle_overrides(loaded, config, settings)]:
         click.echo(notice, err=True)
     text = annotated_yaml(loaded) if origins else loaded.to_yaml()
     click.echo(with_comments(text, comments_by_name(loaded)), nl=False)

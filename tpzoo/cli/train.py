@@ -61,7 +61,7 @@ def command(
     if resume is None and changed_plugin:
         raise click.UsageError("--changed-plugin goes with --resume")
 
-    from tpzoo.config import load
+    from tpzoo.config import idle_overrides, load
 
     finished = resume is not None and not discard_later and run_dir is None and is_done(resume)
     if resume is None:
@@ -73,7 +73,8 @@ def command(
         named = plugins_to_load(reopen(resume), plugins, changed_plugin)
         loaded = load(config_of(resume), settings, plugins=named)
     if not quiet:
-        for notice in loaded.notices:
+        config_file = config if resume is None else config_of(resume)
+        for notice in [*loaded.notices, *idle_overrides(loaded, config_file, settings)]:
             click.echo(notice, err=True)
 
     from tpzoo.runner import train  # loads torch, which a mistake in the config should not have to wait for

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     )
     from tpzoo.config.describe import SettingRow as SettingRow, settings_table as settings_table
     from tpzoo.config.dump import dump_yaml as dump_yaml
+    from tpzoo.config.idle import idle_overrides as idle_overrides
     from tpzoo.config.loader import load as load
     from tpzoo.config.origins import annotated_yaml as annotated_yaml
     from tpzoo.config.plain import to_plain as to_plain
@@ -27,6 +28,7 @@ _HOMES = {
     "tpzoo.assembly.experiment": ("Checkpoint", "Experiment", "FeedbackTraining", "Optimizers"),
     "tpzoo.config.describe": ("SettingRow", "settings_table"),
     "tpzoo.config.dump": ("dump_yaml",),
+    "tpzoo.config.idle": ("idle_overrides",),
     "tpzoo.config.loader": ("load",),
     "tpzoo.config.origins": ("annotated_yaml",),
     "tpzoo.config.plain": ("to_plain",),

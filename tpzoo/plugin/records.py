@@ -234,7 +234,9 @@ class RunLogger(Record):
 class ScheduleSettings:
     """What every schedule can be set to."""
 
-    warmup_epochs: int = setting(0, minimum=0, help="epochs over which the rate first rises linearly to its full value")
+    warmup_epochs: int = setting(
+        0, minimum=0, help="epochs over which the rate first rises linearly to its full value; fewer than the run's"
+    )
     warmup_start: float = setting(0.1, above=0, maximum=1, help="the fraction of the full rate that warm-up starts at")
 
 
@@ -274,8 +276,17 @@ class OptimizerSettings:
     decay: str = setting(
         "all", choices=("all", "weights"), help="what decays: all, as published, or neither biases nor scales of norms"
     )
-    train: str | tuple[str, ...] = setting("*", help="which blocks or edges learn: a glob pattern or a list of them")
-    clip: float | None = setting(None, above=0, help="largest norm of all gradients: g min(1, clip / |g|); null: none")
+    train: str | tuple[str, ...] = setting(
+        "*",
+        help="which blocks or edges learn: a glob pattern or a list of them; the others keep their weights, while the"
+        " running statistics of their norms go on moving",
+    )
+    clip: float | None = setting(
+        None,
+        above=0,
+        help="largest norm of the gradients of all blocks (or edges) that one step moves, biases included, as one"
+        " vector: g min(1, clip / |g|), of gradients in the units of gradient_units; null: none",
+    )
     schedule: Component = component("schedule", "constant", help="how the learning rate changes over the epochs")
 
     def for_blocks(self, output: Component, rule: Record) -> OptimizerSettings:

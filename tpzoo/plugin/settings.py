@@ -55,6 +55,14 @@ class PerName(Generic[T]):
         by_name = isinstance(self.value, Mapping) and list(self.value) != ["*"]
         return by_name or (isinstance(self.value, Sequence) and not isinstance(self.value, str))
 
+    def values(self) -> tuple[T, ...]:
+        """Every value that was written, once for each name or pattern."""
+        if isinstance(self.value, Mapping):
+            return tuple(self.value.values())
+        if isinstance(self.value, Sequence) and not isinstance(self.value, str):
+            return tuple(self.value)
+        return (self.value,)
+
     def map(self, change: Callable[[T], T]) -> PerName[T]:
         """The same names with ``change`` of every value."""
         value = self.value

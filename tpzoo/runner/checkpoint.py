@@ -137,7 +137,12 @@ class Checkpoints:
         labels, label = self.labels(), label_of(label)
         if label not in labels:
             known = ", ".join(sorted(labels)) or "none"
-            raise CheckpointError(f"{self.folder} holds no checkpoint '{label}'", f"there are: {known}")
+            why = (
+                "; the best is kept where the run has a validation split (data.validation) and checkpoint.keep_best"
+                if label == "best"
+                else ""
+            )
+            raise CheckpointError(f"{self.folder} holds no checkpoint '{label}'", f"there are: {known}{why}")
         return labels[label]
 
     def manifest(self, name: str) -> Manifest:

@@ -236,9 +236,7 @@ class Training:
 def rates(built: Built) -> dict[str, float]:
     """The learning rates, ``lr/forward`` and ``lr/feedback``; ``lr/forward/fc1`` where blocks differ."""
     found: dict[str, float] = {}
-    for name, stepper in (("forward", built.forward.weights), ("feedback", built.feedback.weights)):
-        groups = stepper.optimizer.param_groups if stepper.optimizer is not None else []
-        by_member = {member: float(group["lr"]) for group in groups for member in group["name"].split(", ")}
+    for name, by_member in (("forward", built.forward.rates()), ("feedback", built.feedback.rates())):
         if len(set(by_member.values())) == 1:
             found[f"lr/{name}"] = next(iter(by_member.values()))
         else:

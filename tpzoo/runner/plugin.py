@@ -55,9 +55,17 @@ class TimmOptimizerSettings(OptimizerSettings):
 class CosineSettings(ScheduleSettings):
     """Settings of the cosine schedule."""
 
-    t_max: int | None = setting(None, minimum=1, help="epochs until the rate is lowest; null: all epochs of the run")
+    t_max: int | None = setting(
+        None,
+        minimum=1,
+        help="epochs from the end of the warm-up to the lowest rate; null: the run's epochs less the warm-up",
+    )
     eta_min: float = setting(
-        0.0, minimum=0, help="the lowest rate: eta_min + (lr - eta_min) (1 + cos(pi epoch / t_max)) / 2"
+        0.0,
+        minimum=0,
+        help="the lowest rate: in epoch e = 0, 1, ... after the warm-up it is eta_min + (lr - eta_min)"
+        " (1 + cos(pi e / t_max)) / 2, as torch has it: the last of t_max epochs is not there yet, and beyond t_max the"
+        " rate rises again",
     )
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
+from tests.support.runs import catalogue, metrics, run, toy, write_toy_data
+from tpzoo.config import load
 from tpzoo.errors import SettingError
 from tpzoo.runner import schedules
+from tpzoo.runner.build import build
+from tpzoo.runner.check import last_rates
 
 RATES = (0.1, 0.02)
 
@@ -150,3 +155,53 @@ def test_timm_schedules_by_name() -> None:
 def test_what_timm_does_not_know_is_a_setting_error(sched: str, options: dict[str, Any]) -> None:
     with pytest.raises(SettingError, match=sched):
         make("timm", 10, sched=sched, options=options)
+
+
+@pytest.mark.parametrize("place", ["forward", "feedback"])
+@pytest.mark.parametrize(("warmup", "epochs", "fits"), [(3, 3, False), (4, 3, False), (2, 3, True), (3, 0, True)])
+def test_a_warm_up_as_long_as_the_run_is_refused(
+    place: str, warmup: int, epochs: int, fits: bool, tmp_path: Path
+) -> None:
+    config = toy(write_toy_data(tmp_path), f"optimizer.{place}.schedule.warmup_epochs={warmup}", f"epochs={epochs}")
+    if fits:
+        build(config.experiment, catalogue())
+    else:
+        with pytest.raises(SettingError, match=rf"optimizer\.{place}\.schedule\.warmup_epochs is {warmup}"):
+            build(config.experiment, catalogue())
+
+
+def test_check_says_where_the_rate_ends(tmp_path: Path) -> None:
+    """Beyond t_max it rises again: in epoch 5 of t_max 3 it is what it was in epoch 3."""
+    schedule = "optimizer.forward.schedule={name: cosine, t_max: 3}"
+    config = toy(write_toy_data(tmp_path), schedule, "epochs=6", "optimizer.forward.lr=0.1")
+    (line,) = last_rates(build(config.experiment, catalogue()), 6)
+    assert line.endswith("0.1 in epoch 1, lowest 0 in epoch 4, 0.075 in the last, epoch 6")
+    constant = toy(write_toy_data(tmp_path))
+    assert last_rates(build(constant.experiment, catalogue()), 3) == []
+
+
+def test_rates_stand_in_the_metrics(tmp_path: Path) -> None:
+    schedule = (
+        "optimizer.forward.schedule={name: step, every: 1, factor: 0.5}",
+        "optimizer.forward.lr=[0.1, 0.2, 0.1]",
+    )
+    run(toy(write_toy_data(tmp_path), "rule=bp", "epochs=2", *schedule), tmp_path / "run")
+    rows = [(row[1], row[3], float(row[4])) for row in metrics(tmp_path / "run") if row[0] == "rate"]
+    assert sorted(rows) == [
+        ("1", "lr/forward/fc1", 0.1), ("1", "lr/forward/fc2", 0.2), ("1", "lr/forward/fc3", 0.1),
+        ("2", "lr/forward/fc1", 0.05), ("2", "lr/forward/fc2", 0.1), ("2", "lr/forward/fc3", 0.05),
+    ]  # fmt: skip
+
+
+def test_a_frozen_block_keeps_its_weights_and_its_norm_goes_on_moving() -> None:
+    """As the help of ``train`` says."""
+    chosen = ["architecture=resnet", "architecture.norm=batch", "architecture.width=4", "optimizer.forward.train=head"]
+    loaded = load(None, [*chosen, "rule=bp"])
+    built = build(loaded.experiment, loaded.catalogue)
+    block = built.engine.network.blocks["stem"]
+    before = {name: value.clone() for name, value in block.state_dict().items()}
+    x = built.data.prepare(built.data.train.x[:16], built.dtype)
+    built.engine.train_batch(x, built.data.train.y[:16])
+    moved = {name for name, value in block.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved
+    assert all("running" in name or "num_batches" in name for name in moved)

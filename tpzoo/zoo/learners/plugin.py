@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tpzoo import FeedbackLearner, PerName, hookimpl, per_edge, setting
+from tpzoo import FeedbackLearner, PerName, SettingError, hookimpl, per_edge, setting
 from tpzoo.zoo.papers import ERNOULT_2022, LEE_2015, MEULEMANS_2020, SHIBUYA_2023
 
 REDUCTIONS = ("mean", "sum")
@@ -27,9 +27,13 @@ class ReconstructionSettings:
     scale: str = setting(
         "inverse_variance",
         choices=("inverse_variance", "none"),
-        help="c in loss = c |g(F(h~)) - t|^2: 1 / max(sigma, sigma_floor)^2, or 1",
+        help="c in loss = c |g(F(h~)) - t|^2: 1 / max(sigma, sigma_floor)^2, which must not be 1 / 0, or 1",
     )
     sigma_floor: float = setting(0.0, minimum=0, help="c = 1 / max(sigma, sigma_floor)^2 (Meulemans et al. 2020: 0.02)")
+
+    def __post_init__(self) -> None:
+        if self.scale == "inverse_variance" and self.sigma_floor == 0 and 0 in self.sigma.values():
+            raise SettingError("sigma 0 has no 1 / sigma^2", "set scale=none, or a sigma_floor above 0")
 
 
 @dataclass(frozen=True)

@@ -75,8 +75,9 @@ class Reconstruction(LossLearner):
         return noisy if self.settings.target == "noisy" else trace[edge.target].out
 
     def _scale(self, edge: Edge) -> float:
-        floored = max(self.settings.sigma[edge.name], self.settings.sigma_floor)
-        return 1.0 if self.settings.scale == "none" or floored == 0 else floored**-2
+        if self.settings.scale == "none":
+            return 1.0
+        return max(self.settings.sigma[edge.name], self.settings.sigma_floor) ** -2
 
 
 def push_by_source(edges: Sequence[Edge], noisy: Sequence[Tensor], trace: Trace) -> list[Pass]:
