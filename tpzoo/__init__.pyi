@@ -98,7 +98,9 @@ from tpzoo.engine import (
     require_row_independent as require_row_independent,
     rows_digest as rows_digest,
     run_layer as run_layer,
+    shuffled_rows as shuffled_rows,
     source_activation as source_activation,
+    stratified_last as stratified_last,
 )
 from tpzoo.errors import (
     CheckpointError as CheckpointError,

@@ -62,11 +62,12 @@ def as_config(target: str, plugins: tuple[str, ...]) -> Path | None:
 def check_config(path: Path, plugins: tuple[str, ...]) -> int:
     """Load and build a config."""
     from tpzoo.runner.check import check_config, last_rates  # loads torch
+    from tpzoo.runner.data_summary import describe_data
 
     loaded, built = check_config(path, plugins)
     for notice in [*loaded.notices, *built.notices]:
         click.echo(notice, err=True)
-    for line in last_rates(built, loaded.experiment.epochs):
+    for line in [*describe_data(built.data), *last_rates(built, loaded.experiment.epochs)]:
         click.echo(line)
     blocks, edges = len(built.engine.network.blocks), len(built.engine.feedback.edges)
     click.echo(f"{path}: in order ({blocks} blocks, {edges} feedback edges, {len(built.data.train)} examples)")

@@ -4,7 +4,7 @@ from tpzoo.engine.activations import Activation, activation
 from tpzoo.engine.block import Activity, Block, ModuleBlock, SplitBlock, run_layer
 from tpzoo.engine.chain import Chain, LayerBlock, MaxPool, Residual, SplitChain, layer_shapes
 from tpzoo.engine.context import Context
-from tpzoo.engine.data import Data, DataSpec, Split, data_folder, hold_out, rows_digest
+from tpzoo.engine.data import Data, DataSpec, Split, data_folder, hold_out, rows_digest, shuffled_rows, stratified_last
 from tpzoo.engine.data_check import are_soft, check_data
 from tpzoo.engine.draw import Draw, FilledDraw, Share, Streams
 from tpzoo.engine.feedback import Connect, Edge, Ends, Feedback, Shared, SharedModules, connector
@@ -145,5 +145,7 @@ __all__ = [
     "require_row_independent",
     "rows_digest",
     "run_layer",
+    "shuffled_rows",
     "source_activation",
+    "stratified_last",
 ]

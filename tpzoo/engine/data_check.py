@@ -84,3 +84,13 @@ def _odd(data: Data) -> Iterator[str]:
         yield "labels are of a single class: there is nothing to learn"
     elif data.spec.task == "classification" and int(y.min()) == int(y.max()):
         yield f"all training labels are of the class {int(y.min())}"
+    elif data.spec.task == "classification":
+        yield from _without_examples(torch.bincount(y, minlength=data.spec.output_size))
+
+
+def _without_examples(counts: torch.Tensor) -> Iterator[str]:
+    none = (counts == 0).nonzero().flatten().tolist()
+    if none == [0]:
+        yield "no training example has class 0: where labels start at 1, subtract 1, or an output is never used"
+    elif none:
+        yield f"no training example has class {', '.join(map(str, none[:10]))}{', ...' if len(none) > 10 else ''}"

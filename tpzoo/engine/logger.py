@@ -40,11 +40,14 @@ class LogRecord:
 
     Attributes:
         event: ``step`` (means over the epoch so far), ``epoch`` (after an epoch and its evaluation), ``probe``,
-            ``rate`` (learning rates of the epoch, after its training pass), ``time`` (what a pass took), or any other.
+            ``rate`` (learning rates of the epoch, after its training pass), ``time`` (what a pass took), ``detail``
+            (after the last epoch: what stands behind the test score), or any other.
         epoch: epochs begun, from 1; 0 before the first (pre-training of the feedback).
         step: training steps completed since the start of the run.
         values: numbers by name. Known names are ``train_loss``, ``train_accuracy``, ``valid_loss``,
-            ``valid_accuracy``, ``test_loss`` and ``test_accuracy``; probes use ``probe/name``; rates are ``lr/forward``
+            ``valid_accuracy``, ``test_loss`` and ``test_accuracy``, with ``valid_balanced_accuracy`` and
+            ``test_balanced_accuracy``; details are ``test_recall/CLASS``, ``test_confusion/LABEL/OUTPUT`` (counts above
+            0), ``test_rmse/TARGET`` and ``test_r2/TARGET``; probes use ``probe/name``; rates are ``lr/forward``
             and ``lr/feedback``, with ``/block`` or ``/edge`` where they differ; times are ``train_pass_seconds`` and
             ``feedback_pass_seconds``, without evaluation, probes and logs.
         seconds: since the start of the run, earlier parts of a resumed run included.

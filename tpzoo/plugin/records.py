@@ -198,7 +198,10 @@ class DataSettings:
     root: str | None = setting(
         None, help="folder that holds the files; default: the variable TPZOO_DATA, else the user's cache folder"
     )
-    validation: int = setting(0, minimum=0, help="training examples held out for validation, drawn by `split_seed`")
+    validation: int = setting(
+        0, minimum=0, help="training examples held out for validation, drawn by `split_seed` from all alike"
+    )
+    stratified: bool = setting(False, help="hold out so that every class keeps its share, up to one example")
     split_seed: int = setting(0, minimum=0, help="seed of the validation split")
     download: bool = setting(False, help="fetch the files if they are missing")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from tpzoo.engine.step import Engine
 from tpzoo.errors import SettingError
 from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.runner.data_identity import identity
+from tpzoo.runner.data_summary import class_counts
 from tpzoo.runner.device import choose_device, choose_precision
 
 
@@ -53,6 +54,7 @@ def build(experiment: Experiment, catalogue: Catalogue) -> Built:
     notices = check_data(data)
     if experiment.checkpoint.monitor == "valid_accuracy" and data.spec.task == "regression":
         raise SettingError("checkpoint.monitor=valid_accuracy: a regression has no accuracy", "use valid_loss or auto")
+    data = replace(data, spec=replace(data.spec, class_counts=class_counts(data)))
     made = assemble(experiment, catalogue, data.spec, device=device, dtype=dtype)
     _check_last_batch(experiment, data, made.engine, dtype)
     names = Names.of(made.engine.network, made.engine.feedback)

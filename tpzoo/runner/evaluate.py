@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,26 +11,32 @@ import torch
 from tpzoo.engine.data import Data, Split
 from tpzoo.engine.network import Network
 from tpzoo.engine.objective import ClassLoss, Loss
+from tpzoo.runner.details import Details
 
 
 @dataclass(frozen=True)
 class Score:
-    """Mean loss, and the fraction classified correctly (None where there are no classes)."""
+    """Mean loss, and where there are classes the fraction classified correctly and the mean of that over classes."""
 
     loss: float
     accuracy: float | None
+    balanced_accuracy: float | None = None
 
 
 @torch.no_grad()
-def evaluate(network: Network, loss: Loss, data: Data, split: Split, dtype: torch.dtype, batch_size: int) -> Score:
-    """Score ``network`` in evaluation mode; its mode is put back."""
+def evaluate(
+    network: Network, loss: Loss, data: Data, split: Split, dtype: torch.dtype, batch_size: int
+) -> tuple[Score, Details]:
+    """Score ``network`` in evaluation mode, with what stands behind the score; its mode is put back."""
     training = network.training
     network.eval()
-    totals = Totals()
+    totals, details = Totals(), Details(data)
     for x, y in zip(torch.split(split.x, batch_size), torch.split(split.y, batch_size), strict=True):
-        totals.add(network(data.prepare(x, dtype)), y, loss)
+        out = network(data.prepare(x, dtype))
+        totals.add(out, data.labels(y), loss)
+        details.add(out, y)
     network.train(training)
-    return totals.score()
+    return replace(totals.score(), balanced_accuracy=details.balanced_accuracy), details
 
 
 class Totals:

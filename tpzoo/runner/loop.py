@@ -17,6 +17,7 @@ from tpzoo.engine.logger import Logger, LogRecord
 from tpzoo.engine.probe import Snapshot, named_values
 from tpzoo.errors import RunError
 from tpzoo.runner.build import Built
+from tpzoo.runner.details import Details
 from tpzoo.runner.diagnose import broken_moments, broken_weights, name_the_culprit
 from tpzoo.runner.evaluate import Score, Totals, evaluate
 from tpzoo.runner.plan import Phase, make_plan
@@ -120,7 +121,8 @@ class Training:
         for batch in range(self.progress.cursor.batch, self.steps_per_epoch):
             rows = order[batch * size : (batch + 1) * size]
             draw = self.built.engine.streams.draw("augmentation")
-            yield self.built.data.prepare(train.x[rows], self.built.dtype, draw), train.y[rows]
+            x = self.built.data.prepare(train.x[rows], self.built.dtype, draw)
+            yield x, self.built.data.labels(train.y[rows])
 
     def _train(self, phase: Phase, x: Tensor, y: Tensor) -> None:
         step, last = self.progress.cursor.step, self._is_last_step(phase)
@@ -190,23 +192,26 @@ class Training:
         data, results = self.built.data, self.progress.results
         loss = math.nan if results.train_loss is None else results.train_loss
         values = _named("train", Score(loss, results.train_accuracy))
-        test = self._evaluate(phase, "test", data.test)
+        test, details = self._evaluate(phase, "test", data.test)
         results.test_loss, results.test_accuracy = test.loss, test.accuracy
         self.progress.cursor.epoch = phase.epoch
         if data.validation is not None:
-            valid = self._evaluate(phase, "validation", data.validation)
+            valid, _ = self._evaluate(phase, "validation", data.validation)
             values.update(_named("valid", valid))
             results.note_best(phase.epoch, valid, test, self.experiment.checkpoint.monitor)
         values.update(_named("test", test))
         self._note_time()
         self._log("epoch", phase.epoch, self.progress.cursor.step, values)
+        if phase.epoch == self.experiment.epochs:
+            found = {f"test_{name}": value for name, value in details.values().items()}
+            self._log("detail", phase.epoch, self.progress.cursor.step, found)
 
-    def _evaluate(self, phase: Phase, name: str, split: Split) -> Score:
+    def _evaluate(self, phase: Phase, name: str, split: Split) -> tuple[Score, Details]:
         built, size = self.built, self.experiment.evaluation_batch_size
-        score = evaluate(built.engine.network, built.engine.loss, built.data, split, built.dtype, size)
+        score, details = evaluate(built.engine.network, built.engine.loss, built.data, split, built.dtype, size)
         x = built.data.prepare(split.x[:size], built.dtype)
         self._require_finite(f"the {name} loss is {score.loss} after {_place(phase)}", score, x)
-        return score
+        return score, details
 
     def _log(self, event: str, epoch: int, step: int, values: dict[str, float]) -> None:
         record = LogRecord(event, epoch, step, values, time.perf_counter() - self._started)
@@ -260,5 +265,5 @@ def _place(phase: Phase) -> str:
 
 
 def _named(split: str, score: Score) -> dict[str, float]:
-    accuracy = {} if score.accuracy is None else {f"{split}_accuracy": score.accuracy}
-    return {f"{split}_loss": score.loss, **accuracy}
+    found = {"accuracy": score.accuracy, "balanced_accuracy": score.balanced_accuracy}
+    return {f"{split}_loss": score.loss} | {f"{split}_{name}": each for name, each in found.items() if each is not None}

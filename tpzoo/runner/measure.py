@@ -53,7 +53,7 @@ def measure(built: Built, split: Split, batch_size: int) -> dict[str, Moments]:
         for x, y in zip(torch.split(split.x, batch_size), torch.split(split.y, batch_size), strict=True):
             measured: dict[str, float] = {}
             with _buffers_rest(built):
-                engine.train_batch(built.data.prepare(x, built.dtype), y, observe=observe)
+                engine.train_batch(built.data.prepare(x, built.dtype), built.data.labels(y), observe=observe)
             for key, value in measured.items():
                 found.setdefault(key, []).append(value)
     finally:

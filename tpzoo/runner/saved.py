@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from tpzoo.config import LoadedConfig, load
 from tpzoo.config.resolved import FOR_EVALUATION
@@ -13,10 +16,11 @@ from tpzoo.engine.data import Data, Split
 from tpzoo.errors import SettingError
 from tpzoo.plugin.source import sources_of
 from tpzoo.runner import folder
-from tpzoo.runner.build import build
+from tpzoo.runner.build import Built, build
 from tpzoo.runner.checkpoint import Checkpoints, label_of, put_back
 from tpzoo.runner.code import plugins_to_load, plugins_used, require_same_code
 from tpzoo.runner.data_identity import require_same_data
+from tpzoo.runner.details import Details
 from tpzoo.runner.evaluate import Score, evaluate
 from tpzoo.runner.measure import Moments, measure
 from tpzoo.runner.session import modules_of, versions_of
@@ -31,6 +35,7 @@ class Evaluation:
         epoch, step: how far the run had come there.
         examples: how many were scored.
         score: mean loss, and accuracy where there are classes.
+        details: recall by class and the confusion matrix, or errors and R^2 by target.
         probes: what probes measured on the split, by ``probe/name``.
     """
 
@@ -41,6 +46,7 @@ class Evaluation:
     step: int
     examples: int
     score: Score
+    details: Details
     probes: Mapping[str, Moments] = field(default_factory=dict)
 
 
@@ -84,14 +90,34 @@ def evaluate_run(
     require_same_data(where, built.data_identity, checkpoints.data_of(label), other_data)
     modules = modules_of(built)
     require_same_code(where, sources_of(plugins_used(loaded, modules.values())), versions_of(loaded), changed_plugin)
+    of_these = {
+        name: {key: value.clone() for key, value in part.state_dict().items()}
+        for name, part in built.data.modules.items()
+    }
     put_back(modules, saved.weights)
+    for line in _other_preparation(built, of_these):
+        print(line, file=sys.stderr)
     chosen = _split(built.data, split)
     size, engine = loaded.experiment.evaluation_batch_size, built.engine
-    score = evaluate(engine.network, engine.loss, built.data, chosen, built.dtype, size)
+    score, details = evaluate(engine.network, engine.loss, built.data, chosen, built.dtype, size)
     cursor = saved.state["training"]["progress"]["cursor"]
     built.probes = {name: probe for name, probe in built.probes.items() if name in probes}
     measured = measure(built, chosen, loaded.experiment.batch_size) if probes else {}
-    return Evaluation(run, label, split, cursor["epoch"], cursor["step"], len(chosen), score, measured)
+    return Evaluation(run, label, split, cursor["epoch"], cursor["step"], len(chosen), score, details, measured)
+
+
+def _other_preparation(built: Built, of_these: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """A line where the checkpoint prepares examples otherwise than the data that are there would."""
+    for name, part in built.data.modules.items():
+        for key, value in part.state_dict().items():
+            other = of_these[name][key]
+            if not torch.equal(value, other):
+                yield f"{name}: {key} is that of the checkpoint, {_short(value)}; these data have {_short(other)}"
+
+
+def _short(value: torch.Tensor) -> str:
+    shown = [f"{each:.4g}" for each in value.flatten()[:3].tolist()]
+    return f"[{', '.join(shown)}{', ...' if value.numel() > 3 else ''}]"
 
 
 def _require_same_method(started_with: LoadedConfig, loaded: LoadedConfig) -> None:

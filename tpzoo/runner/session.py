@@ -25,6 +25,7 @@ from tpzoo.runner.build import Built, build
 from tpzoo.runner.checkpoint import Checkpoints, put_back, unreadable, weights_of
 from tpzoo.runner.code import go_on, keep_files, plugins_used, require_same_code, session
 from tpzoo.runner.data_identity import require_same_data
+from tpzoo.runner.data_summary import baseline
 from tpzoo.runner.device import choose_device
 from tpzoo.runner.folder import RunFolder, Status
 from tpzoo.runner.history import best_by_then, copy_run, require_last
@@ -317,6 +318,7 @@ def modules_of(built: Built) -> dict[str, nn.Module]:
         "update": engine.update,
         "loss": engine.loss,
         "output": engine.output,
+        **{f"data_{name}": part for name, part in built.data.modules.items()},
     }
 
 
@@ -340,6 +342,7 @@ def _environment(loaded: LoadedConfig, built: Built, began: Mapping[str, Any]) -
         "data": built.data_identity,
         "threads": began["threads"],
         "blocks": list(built.engine.network.blocks),  # reports show them in this order
+        "baseline": baseline(built.data),
         "sessions": [began],
     }
 

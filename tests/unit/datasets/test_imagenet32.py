@@ -268,11 +268,11 @@ def test_those_that_stay_are_not_copied() -> None:
 
 
 def test_balanced_takes_as_many_of_every_class() -> None:
-    train, held = imagenet32.set_aside(make_split(5000), 2000, seed=0, balanced=True)
+    train, held = imagenet32.set_aside(make_split(5000), 2000, seed=0, how="balanced")
     assert held is not None
     assert held.y.bincount().tolist() == [2] * 1000
     assert train.y.bincount().tolist() == [3] * 1000
-    other = imagenet32.set_aside(make_split(5000), 2000, seed=1, balanced=True)[1]
+    other = imagenet32.set_aside(make_split(5000), 2000, seed=1, how="balanced")[1]
     assert other is not None
     assert not torch.equal(held.x.sort(0)[0], other.x.sort(0)[0])
 
@@ -284,7 +284,7 @@ def test_what_cannot_be_held_out_is_refused(count: int, message: str) -> None:
     split = make_split(5000)
     short = Split(split.x[:4500], split.y[:4500]) if count == 4000 else split
     with pytest.raises(SettingError, match=message):
-        imagenet32.set_aside(short, count, seed=0, balanced=True)
+        imagenet32.set_aside(short, count, seed=0, how="balanced")
 
 
 def test_held_out_images_come_from_the_mapped_files(folder: Path) -> None:

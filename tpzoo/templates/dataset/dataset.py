@@ -16,7 +16,7 @@ def build(settings: MyEntrySettings) -> Data:
     generator = torch.Generator().manual_seed(SEED)
     everything = Split(*spirals(settings, generator))
     train, test = hold_out(everything, settings.count // 5, SEED)
-    train, validation = hold_out(train, settings.validation, settings.split_seed)
+    train, validation = hold_out(train, settings.validation, settings.split_seed, settings.stratified)
     assert test is not None
     return Data(DataSpec((2,), 2, "classification"), train, test, validation)
 

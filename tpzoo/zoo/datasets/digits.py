@@ -22,6 +22,6 @@ def build(settings: DigitsSettings) -> Data:
     x = torch.from_numpy(pixels).view(-1, 1, 8, 8).float() / 16  # sixteenths are exact in float32
     everything = Split(x, torch.from_numpy(classes).long())
     train, test = hold_out(everything, TEST_COUNT, TEST_SEED)
-    train, validation = hold_out(train, settings.validation, settings.split_seed)
+    train, validation = hold_out(train, settings.validation, settings.split_seed, settings.stratified)
     assert test is not None
     return Data(DataSpec((1, 8, 8), 10, "classification"), train, test, validation, stored={"digits": "scikit-learn"})

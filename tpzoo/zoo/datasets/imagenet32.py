@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tpzoo import Data, DataSpec, Normalise, Split, data_folder, rows_digest
+from tpzoo import Data, DataSpec, Normalise, Split, data_folder, rows_digest, shuffled_rows, stratified_last
 from tpzoo.errors import DataError, SettingError
 from tpzoo.zoo.datasets.mapped import Array, mapped
 from tpzoo.zoo.datasets.pickles import read_pickle
@@ -40,7 +40,10 @@ def build(settings: Imagenet32Settings) -> Data:
     """
     folder = _folder(data_folder(settings.root))
     (train, of_train), (test, of_test) = (_read(folder, *each) for each in ((TRAIN, "train"), (TEST, "test")))
-    train, validation = set_aside(train, settings.validation, settings.split_seed, settings.balanced)
+    if settings.balanced and settings.stratified:
+        raise SettingError("data.balanced and data.stratified are two ways to hold out", "set one of them")
+    how = "balanced" if settings.balanced else "stratified" if settings.stratified else "any"
+    train, validation = set_aside(train, settings.validation, settings.split_seed, how)
     chosen = STATISTICS.get(settings.normalisation)
     normalise = Normalise(*chosen) if chosen else None
     spec, stored = DataSpec(SHAPE, CLASSES, "classification"), {"train": of_train, "test": of_test}
@@ -92,11 +95,13 @@ def _labels(labels: object, count: int, path: Path) -> Array:
     return found.astype(np.int64) - 1
 
 
-def set_aside(train: Split, count: int, seed: int, balanced: bool = False) -> tuple[Split, Split | None]:
+def set_aside(train: Split, count: int, seed: int, how: str = "any") -> tuple[Split, Split | None]:
     """Like :func:`tpzoo.hold_out`, which chooses the same examples, without copying those that stay.
 
-    The held-out examples are copied; the last ones that stay take their places. ``balanced`` takes as many of each
-    class.
+    The held-out examples are copied; the last ones that stay take their places.
+
+    Args:
+        how: ``any``, ``stratified`` (as :func:`tpzoo.hold_out`), or ``balanced``: as many of each class.
 
     Raises:
         SettingError: there are not enough examples, or ``count`` is no multiple of the number of classes.
@@ -104,10 +109,10 @@ def set_aside(train: Split, count: int, seed: int, balanced: bool = False) -> tu
     if count == 0:
         return train, None
     total = len(train)
-    if not 0 < count < total:
-        raise SettingError(f"{count} examples cannot be held out of {total}", f"hold out between 0 and {total - 1}")
-    order = torch.randperm(total, generator=torch.Generator().manual_seed(seed))
-    held = _of_each_class(train.y, order, count) if balanced else order[-count:]
+    order = shuffled_rows(total, count, seed)
+    if how == "stratified":
+        order = stratified_last(order, train.y, count)
+    held = _of_each_class(train.y, order, count) if how == "balanced" else order[-count:]
     validation = Split(train.x[held], train.y[held], rows_digest(held))
     stays = torch.ones(total, dtype=torch.bool)
     stays[held] = False

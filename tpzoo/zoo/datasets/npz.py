@@ -41,12 +41,14 @@ def build(settings: NpzSettings) -> Data:
     arrays = read_arrays(path)
     train, test = (_split(arrays, part, settings.channels, path) for part in ("train", "test"))
     spec = _spec(train, test, path)
+    _refuse_channels_last(train.x, settings.channels, path)
     if len(spec.input_shape) == 1 and (settings.flip or settings.crop):
         raise SettingError(f"{path}: vectors can be neither flipped nor cropped", "set data.flip=false data.crop=0")
+    train, validation = hold_out(train, settings.validation, settings.split_seed, settings.stratified)
     normalise = _normalise(settings.normalisation, train.x)
-    train, validation = hold_out(train, settings.validation, settings.split_seed)
     stored = {"file": file_digest(path)}
-    return Data(spec, train, test, validation, normalise, augmentation(settings), stored)
+    targets = _target_scale(settings.target_scaling, spec, train.y, path)
+    return Data(spec, train, test, validation, normalise, augmentation(settings), stored, targets)
 
 
 def read_arrays(path: Path) -> Arrays:
@@ -119,6 +121,25 @@ def _spec(train: Split, test: Split, path: Path) -> DataSpec:
     if train.y.dtype != torch.int64:
         return DataSpec(shape, train.y.shape[1], "regression")
     return DataSpec(shape, int(max(train.y.max(), test.y.max())) + 1, "classification")
+
+
+def _refuse_channels_last(x: Tensor, channels: str, path: Path) -> None:
+    """Images of four dimensions whose last one looks like channels, read as if these stood first."""
+    if channels != "first" or x.dim() != 4:
+        return
+    first, height, width = x.shape[1:]
+    if width in (1, 3, 4) and first > 4 and height > 4:
+        what = f"{path}: images of shape {tuple(x.shape[1:])} read as (channels, height, width) have {first} channels"
+        raise DataError(f"{what} and are {width} pixels wide", "set data.channels=last, or save them channels first")
+
+
+def _target_scale(name: str, spec: DataSpec, y: Tensor, path: Path) -> Normalise | None:
+    if name == "none":
+        return None
+    if spec.task != "regression":
+        raise SettingError(f"{path}: target_scaling is for a regression, and these labels are classes")
+    mean, std = y.double().mean(0), y.double().std(0, correction=0)
+    return Normalise(mean.tolist(), torch.where(std > 0, std, 1.0).tolist())
 
 
 def _normalise(name: str, x: Tensor) -> Normalise | None:

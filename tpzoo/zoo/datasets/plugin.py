@@ -70,7 +70,13 @@ class NpzSettings(ImageSettings):
     normalisation: str = setting(
         "none",
         choices=("standard", "half", "none"),
-        help="standard: mean 0, deviation 1 over the training examples by channel or feature; half: (x - 0.5) / 0.5",
+        help="standard: mean 0, deviation 1 over the examples that are trained on (not those held out), by channel or"
+        " feature; a checkpoint keeps both; half: (x - 0.5) / 0.5",
+    )
+    target_scaling: str = setting(
+        "none",
+        choices=("none", "standard"),
+        help="of a regression: standard learns values of mean 0 and deviation 1 over the examples that are trained on",
     )
 
 

@@ -35,7 +35,7 @@ def build(settings: TeacherSettings) -> Data:
         raise SettingError(
             "the teacher draws its own validation set", "set data.validation=0, or data.valid_count=0 to hold out"
         )
-    train, held = hold_out(train, settings.validation, settings.split_seed)
+    train, held = hold_out(train, settings.validation, settings.split_seed, settings.stratified)
     spec = DataSpec((settings.inputs,), settings.outputs, "regression")
     generated = {key: value for key, value in vars(settings).items() if key not in ELSEWHERE}
     return Data(spec, train, test, valid if len(valid) else held, stored={"teacher": generated})

@@ -48,7 +48,7 @@ def build_images(
     train, test = (_read(reader, folder, files, part, settings.download) for part in (True, False))
     for split in (train, test):
         check_images(split, shape, classes, str(folder / files))
-    train, validation = hold_out(train, settings.validation, settings.split_seed)
+    train, validation = hold_out(train, settings.validation, settings.split_seed, settings.stratified)
     spec = DataSpec(shape, classes, "classification")
     chosen = statistics.get(settings.normalisation)
     normalise = Normalise(*chosen) if chosen else None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tpzoo import DataSpec, Loss
-from tpzoo.zoo.losses import mse
-from tpzoo.zoo.losses.cross_entropy import CrossEntropy
+from tpzoo.zoo.losses import cross_entropy, mse
+from tpzoo.zoo.losses.plugin import ClassLossSettings
 
 
-def build(settings: object, spec: DataSpec) -> Loss:
+def build(settings: ClassLossSettings, spec: DataSpec) -> Loss:
     """Cross-entropy for classification, mean squared error for regression."""
-    return CrossEntropy() if spec.task == "classification" else mse.build(settings, spec)
+    return (cross_entropy if spec.task == "classification" else mse).build(settings, spec)

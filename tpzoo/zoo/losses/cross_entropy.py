@@ -9,6 +9,8 @@ from torch.nn import functional as F
 
 from tpzoo import ClassLoss, DataSpec, Loss, MinimisableLoss, classes_of, one_hot
 from tpzoo.errors import CompatibilityError
+from tpzoo.zoo.losses.plugin import ClassLossSettings
+from tpzoo.zoo.losses.weighted import weighted
 
 
 @final
@@ -30,12 +32,13 @@ class CrossEntropy(MinimisableLoss, ClassLoss):
         return out.argmax(-1) == classes_of(y)
 
 
-def build(settings: object, spec: DataSpec) -> Loss:
-    """The loss.
+def build(settings: ClassLossSettings, spec: DataSpec) -> Loss:
+    """The loss, with class weights if the settings ask for them.
 
     Raises:
+        SettingError: the class weights do not fit the data.
         CompatibilityError: the data have no classes.
     """
     if spec.task != "classification":
         raise CompatibilityError("loss 'cross_entropy' needs classes and this data set is regression", "use loss 'mse'")
-    return CrossEntropy()
+    return weighted(CrossEntropy(), settings, spec)

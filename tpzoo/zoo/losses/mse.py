@@ -8,6 +8,8 @@ from typing import final
 from torch import Tensor
 
 from tpzoo import ClassLoss, DataSpec, Loss, MinimisableLoss, classes_of, one_hot
+from tpzoo.zoo.losses.plugin import ClassLossSettings
+from tpzoo.zoo.losses.weighted import weighted
 
 
 class SquaredError(MinimisableLoss):
@@ -43,6 +45,10 @@ class ClassSquaredError(SquaredError, ClassLoss):
         return out.argmax(-1) == classes_of(y)
 
 
-def build(settings: object, spec: DataSpec) -> Loss:
-    """The loss for the data's task."""
-    return ClassSquaredError() if spec.task == "classification" else MeanSquaredError()
+def build(settings: ClassLossSettings, spec: DataSpec) -> Loss:
+    """The loss for the data's task, with class weights if the settings ask for them.
+
+    Raises:
+        SettingError: the class weights do not fit the data.
+    """
+    return weighted(ClassSquaredError() if spec.task == "classification" else MeanSquaredError(), settings, spec)

@@ -20,6 +20,6 @@ def build(settings: RingsSettings) -> Data:
     angle = math.tau * torch.rand(settings.count, generator=generator)
     points = radius[:, None] * torch.stack([angle.cos(), angle.sin()], 1) / settings.classes
     train, test = hold_out(Split(points, ring), settings.count // 5, SEED)
-    train, validation = hold_out(train, settings.validation, settings.split_seed)
+    train, validation = hold_out(train, settings.validation, settings.split_seed, settings.stratified)
     assert test is not None
     return Data(DataSpec((2,), settings.classes, "classification"), train, test, validation)
