@@ -88,3 +88,19 @@ def test_a_file_that_cannot_be_written(run: Path, tmp_path: Path) -> None:
     assert_message(
         tpzoo("report", run, "--out", tmp_path / "out"), "report.html is there and no report wrote it", "--out"
     )
+
+
+def test_details_are_those_of_evaluate(run: Path, tmp_path: Path) -> None:
+    done = tpzoo("report", run, "--out", tmp_path / "out", "--details")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(tpzoo("evaluate", run, "--details", "--json").stdout)
+    recalls = {row["of"]: float(row["mean"]) for row in rows(tmp_path / "out" / "tables" / "details_recall.csv")}
+    assert recalls == {key.split("/")[1]: value for key, value in found["details"].items() if "recall" in key}
+    counts = rows(tmp_path / "out" / "tables" / "details_confusion_0.csv")
+    assert sum(int(row["count"]) for row in counts) == 297
+    right = sum(int(row["count"]) for row in counts if row["label"] == row["output"])
+    assert right / 297 == found["accuracy"]
+    (result,) = rows(tmp_path / "out" / "tables" / "runs.csv")
+    assert float(result["majority"]) == json.loads((run / "environment.json").read_text())["baseline"]["test_error"]
+    text = tpzoo("evaluate", run, "--details").stdout
+    assert f"balanced accuracy (mean recall) {100 * found['balanced_accuracy']:.2f} %" in text

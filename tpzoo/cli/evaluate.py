@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 @click.option("--other-data", is_flag=True, help="Score on other data than the run was trained on.")
 @click.option("--changed-plugin", is_flag=True, help="Score though the code of a plugin changed since.")
 @click.option(
+    "--details",
+    is_flag=True,
+    help="Recall by class and the confusion matrix; of a regression the error and R^2 of every target.",
+)
+@click.option(
     "--probe",
     "probes",
     multiple=True,
@@ -40,6 +45,7 @@ def command(
     as_json: bool,
     other_data: bool,
     changed_plugin: bool,
+    details: bool,
     probes: tuple[str, ...],
     plugins: tuple[str, ...],
 ) -> None:
@@ -53,15 +59,37 @@ def command(
 
     found = evaluate_run(run, checkpoint, split, overrides, plugins, other_data, changed_plugin, probes)
     if as_json:
-        click.echo(json.dumps(describe(found), indent=2))
+        click.echo(json.dumps(describe(found, details), indent=2))
         return
     click.echo(line(found))
+    if details:
+        show_details(found)
     if found.probes:
         rows = [(name, f"{each.mean:.6g}", f"{each.sd:.3g}", str(each.batches)) for name, each in found.probes.items()]
         print_table(("probe", "mean", "sd", "batches"), rows)
 
 
-def describe(found: Evaluation) -> dict[str, Any]:
+def show_details(found: Evaluation) -> None:
+    """What stands behind the score, as tables."""
+    from tpzoo.runner.details import MOST_CLASSES
+
+    made = found.details
+    if made.confusion is not None:
+        click.echo(f"balanced accuracy (mean recall) {100 * (made.balanced_accuracy or 0):.2f} %; rows are labels")
+        classes = [str(i) for i in range(len(made.recall))]
+        rows = [
+            (name, f"{100 * recall:.2f}", *map(str, counts))
+            for name, recall, counts in zip(classes, made.recall, made.confusion.tolist(), strict=True)
+        ]
+        print_table(("class", "recall %", *classes), rows)
+    elif made.rmse:
+        rows = [(str(i), f"{e:.4g}", f"{r:.4f}") for i, (e, r) in enumerate(zip(made.rmse, made.r2, strict=True))]
+        print_table(("target", "rmse", "R^2"), rows)
+    else:
+        click.echo(f"no confusion matrix: there are more than {MOST_CLASSES} classes")
+
+
+def describe(found: Evaluation, details: bool = False) -> dict[str, Any]:
     """The JSON object; a loss that is not finite is null."""
     from tpzoo.runner.measure import plain
 
@@ -74,6 +102,8 @@ def describe(found: Evaluation) -> dict[str, Any]:
         "examples": found.examples,
         "loss": found.score.loss if math.isfinite(found.score.loss) else None,
         "accuracy": found.score.accuracy,
+        "balanced_accuracy": found.score.balanced_accuracy,
+        **({"details": found.details.values()} if details else {}),
         **({"probes": plain(found.probes)} if found.probes else {}),
     }
 

@@ -32,8 +32,17 @@ import click
 @click.option(
     "--join-code", is_flag=True, help="Runs that were made with other code are one method; the report says so."
 )
+@click.option(
+    "--details", is_flag=True, help="Recall by class and confusion matrices; of a regression errors and R^2 by target."
+)
 def command(
-    runs: tuple[Path, ...], out: Path, title: str | None, formats: tuple[str, ...], smooth: int, join_code: bool
+    runs: tuple[Path, ...],
+    out: Path,
+    title: str | None,
+    formats: tuple[str, ...],
+    smooth: int,
+    join_code: bool,
+    details: bool,
 ) -> None:
     """Compare runs: results, learning curves, and what their probes measured.
 
@@ -47,7 +56,7 @@ def command(
     from tpzoo.report.write import write_report  # loads numpy and, to draw, matplotlib
 
     with asking(None):  # to read a run is not to run its code
-        written = write_report(runs, out, title, tuple(dict.fromkeys(formats)), smooth, join_code)
+        written = write_report(runs, out, title, tuple(dict.fromkeys(formats)), smooth, join_code, details)
     for warning in written.warnings:
         click.echo(f"Warning: {warning}", err=True)
     counts = {"method": written.methods, "run": written.runs, "figure": written.figures, "table": written.tables}

@@ -40,6 +40,7 @@ class Outcome:
         epoch: the chosen one; of equal ones the first.
         test: in that epoch, the test error in per cent, or for a regression the test loss.
         last_test: the same, after the last epoch.
+        balanced: in the chosen epoch, the balanced test error in per cent: the mean over classes of their errors.
         train_loss: in that epoch, the mean over its training pass.
     """
 
@@ -49,6 +50,7 @@ class Outcome:
     test: float | None
     last_test: float | None
     train_loss: float | None
+    balanced: float | None = None
 
     @property
     def checkpoint(self) -> str:
@@ -77,7 +79,9 @@ def outcome(run: Run) -> Outcome:
     else:
         chosen_by, epoch = (ODD if any(name.startswith("valid_") for name in run.epochs) else LAST), last
     at = -1 if epoch is None else epoch
-    return Outcome(run, chosen_by, epoch, test.get(at), test.get(last or -1), values(run, "train_loss").get(at))
+    balanced = errors(values(run, "test_balanced_accuracy")).get(at)
+    train_loss = values(run, "train_loss").get(at)
+    return Outcome(run, chosen_by, epoch, test.get(at), test.get(last or -1), train_loss, balanced)
 
 
 def _monitor(run: Run) -> Any:
@@ -148,6 +152,11 @@ class Result:
         """Mean seconds of an epoch's training passes, over epochs and seeds."""
         return moments(epoch_seconds(run) for run in self.method.counted).mean
 
+    @property
+    def majority(self) -> float | None:
+        """The test error of always saying the commonest class of the training data."""
+        return moments(run.baseline for run in self.method.counted).mean
+
     def over_seeds(self, name: str) -> Moments:
         """The moments of a metric of :class:`Outcome`, over the runs that count."""
         return moments(getattr(each, name) for each in self.counted)
@@ -181,6 +190,11 @@ def _text(results: Sequence[Result]) -> Iterable[str]:
         " that epoch's training pass, while the weights moved. Seconds per epoch are of training passes alone, those of"
         " the feedback included, without pre-training, evaluation, probes and checkpoints: means over epochs and seeds."
     )
+    if any(each.balanced is not None for result in results for each in result.counted):
+        yield (
+            "Balanced: the mean over classes of their test errors, in the chosen epoch. Majority: the test error of"
+            " always saying the class that has most training examples."
+        )
     for chosen_by, meaning in MEANINGS.items():
         found = [r.method.label for r in results if any(each.chosen_by == chosen_by for each in r.counted)]
         if found:
@@ -208,8 +222,10 @@ def _progress(run: Run) -> str:
 def _grid(results: Sequence[Result]) -> Grid:
     unit = results[0].unit
     several = len({result.method.data for result in results}) > 1
+    balanced = any(result.over_seeds("balanced").mean is not None for result in results)
     columns = ["method", *(["data"] if several else []), f"test {unit} at the best epoch", f"last test {unit}",
-               "train loss", "best epoch", "s per epoch", "epochs", "seeds"]  # fmt: skip
+               *(["balanced", "majority"] if balanced else []), "train loss", "best epoch", "s per epoch", "epochs",
+               "seeds"]  # fmt: skip
     rows = []
     for result in results:
         number: Callable[[float | None], str] = short if unit == "loss" else fixed
@@ -219,6 +235,7 @@ def _grid(results: Sequence[Result]) -> Grid:
             *([result.method.data] if several else []),
             _plus_minus(result.over_seeds("test"), number),
             _plus_minus(result.over_seeds("last_test"), number),
+            *([fixed(result.over_seeds("balanced").mean), fixed(result.majority)] if balanced else []),
             _plus_minus(result.over_seeds("train_loss"), short),
             ", ".join(map(str, epochs)) or DASH,
             short(result.seconds, 3),
@@ -234,11 +251,11 @@ def _plus_minus(found: Moments, number: Callable[[float | None], str]) -> str:
 
 
 def _methods_table(results: Sequence[Result], settings: Sequence[str]) -> Table:
-    figures = ("test", "last_test", "train_loss", "epoch")
+    figures = ("test", "last_test", "balanced", "train_loss", "epoch")
     columns = [
         "method", "data", "measure", "chosen_by",
         *(f"{name}_{part}" for name in figures for part in ("mean", "sd", "n")),
-        "seconds_per_epoch", "epochs", "seeds", "runs", "done", *settings,
+        "majority", "seconds_per_epoch", "epochs", "seeds", "runs", "done", *settings,
     ]  # fmt: skip
     rows = []
     for result in results:
@@ -246,8 +263,8 @@ def _methods_table(results: Sequence[Result], settings: Sequence[str]) -> Table:
         numbers = [cell for each in found for cell in (each.mean, each.sd, each.n)]
         method = result.method
         rows.append(
-            [method.label, method.data, result.unit, result.chosen_by, *numbers, result.seconds, method.epochs,
-             len(method.counted), len(method.runs),
+            [method.label, method.data, result.unit, result.chosen_by, *numbers, result.majority, result.seconds,
+             method.epochs, len(method.counted), len(method.runs),
              len(method.runs) - len(method.unfinished), *_cells(method, settings)]
         )  # fmt: skip
     return Table("results", "one row for a method", columns, rows)
@@ -261,14 +278,14 @@ def _cells(method: Method, settings: Sequence[str]) -> list[Any]:
 
 def _runs_table(results: Sequence[Result], settings: Sequence[str]) -> Table:
     columns = ["method", "seed", "split_seed", "folder", "status", "epochs", "chosen_by", "best_epoch", "measure",
-               "test", "last_test", "train_loss", "seconds_per_epoch", "counted", "checkpoint",
+               "test", "last_test", "balanced", "majority", "train_loss", "seconds_per_epoch", "counted", "checkpoint",
                *settings]  # fmt: skip
     rows = []
     for result in results:
         for each in result.outcomes:
             run = each.run
             rows.append([result.method.label, *run.seed, str(run.folder), run.status, run.epoch, each.chosen_by,
-                         each.epoch, result.unit, each.test, each.last_test, each.train_loss,
-                         epoch_seconds(run), int(run in result.method.counted), each.checkpoint,
+                         each.epoch, result.unit, each.test, each.last_test, each.balanced, run.baseline,
+                         each.train_loss, epoch_seconds(run), int(run in result.method.counted), each.checkpoint,
                          *_cells(result.method, settings)])  # fmt: skip
     return Table("runs", "one row for a run", columns, rows)

@@ -42,6 +42,8 @@ class Run:
         kept: by epoch the label of a checkpoint of it; None if the folder holds no checkpoint.
         epochs, probes: the figures after every epoch, and those of the probes by their full names.
         times: what each pass over the training data took, by kind of pass.
+        details: what stands behind the last test score, by name.
+        baseline: the test error in per cent of always saying the commonest class; None if the folder does not say.
     """
 
     folder: Path
@@ -56,6 +58,8 @@ class Run:
     code: tuple[tuple[tuple[str, str], ...], ...] = ()
     device: str = ""
     times: dict[str, Series] = field(default_factory=dict)
+    details: dict[str, Series] = field(default_factory=dict)
+    baseline: float | None = None
 
     @property
     def epoch(self) -> int:
@@ -153,7 +157,7 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
 def _read(folder: Path) -> tuple[Run, list[str]]:
     checked = confirm(folder)
     try:
-        metrics = read_events(folder, ("epoch", "probe", "time"), checked.confirmed)
+        metrics = read_events(folder, ("epoch", "probe", "time", "detail"), checked.confirmed)
         config = _config(folder / "config.yaml")
     except OSError as error:
         raise DataError(f"{folder}: {error.strerror} ({error.filename})") from error
@@ -168,8 +172,15 @@ def _read(folder: Path) -> tuple[Run, list[str]]:
     run = Run(
         folder, config, _with_later_settings(config), status, listed, epochs, probes, checked.kept,
         data_of(environment), code_of(environment), str(environment.get("device", "")), metrics.events.get("time", {}),
+        metrics.events.get("detail", {}), _baseline(environment),
     )  # fmt: skip
     return run, [*checked.notes, *_odd(run, metrics)]
+
+
+def _baseline(environment: dict[str, Any]) -> float | None:
+    found = environment.get("baseline")
+    error = found.get("test_error") if isinstance(found, dict) else None
+    return float(error) if isinstance(error, int | float) else None
 
 
 def _at_intervals(probes: dict[str, Series], config: dict[str, Any]) -> dict[str, Series]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tpzoo.errors import DataError
-from tpzoo.report import blocks, damping, learning, null_space, output_step, results
+from tpzoo.report import blocks, damping, details, learning, null_space, output_step, results
 from tpzoo.report.document import Report, ReportFigure, Section, Table
 from tpzoo.report.markdown import markdown
 from tpzoo.report.methods import Method, make_methods
@@ -46,6 +46,7 @@ def write_report(
     formats: Sequence[str] = FORMATS,
     smooth: int = 1,
     join_code: bool = False,
+    with_details: bool = False,
 ) -> Written:
     """Report on the runs in ``places``: run folders, or folders that contain some.
 
@@ -53,6 +54,7 @@ def write_report(
         out: the folder that is written; what is in it already stays, but the files of an earlier report.
         title: default: what is reported.
         join_code: runs that differ in code alone are one method; the report says so.
+        with_details: recalls and confusion matrices of classes, errors and R^2 of targets too.
         smooth: lines of figures are rolling means over so many points of each seed; tables hold what was measured.
         formats: of the figures' files; the page shows SVG if it is among them.
 
@@ -66,7 +68,7 @@ def write_report(
     methods, repeated = make_methods(found.runs, join_code)
     count = sum(len(method.runs) for method in methods)
     said = f"{_count(len(methods), 'method')}, {_count(count, 'run')}"
-    sections = _named(make_sections(methods, smooth))
+    sections = _named([*make_sections(methods, smooth), *([details.section(methods)] if with_details else [])])
     warnings = [*found.warnings, *repeated]
     report = Report(title or f"tpzoo: {said}", _introduction(said, methods), sections, warnings)
     images = _draw(sections, formats)
