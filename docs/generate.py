@@ -1,4 +1,4 @@
-"""Write what can be derived in ``docs/``: the references, and the code in the tutorial.
+"""Write what can be derived: the references, the results, the code in the tutorial, and what recipes' headers say.
 
     python docs/generate.py            # write
     python docs/generate.py --check    # say what is not current, and end with 1
@@ -21,6 +21,9 @@ from textwrap import dedent
 
 import click
 
+sys.path.insert(0, str(Path(__file__).parent))
+from measured import headers, tables
+
 from tpzoo.cli import VERBS, main
 from tpzoo.config import Experiment, SettingRow, settings_table
 from tpzoo.plugin import hookspecs
@@ -32,11 +35,6 @@ from tpzoo.plugin.records import KINDS, Record
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 MADE = "<!-- Made by docs/generate.py: change the code instead. -->"
-CIFAR10 = "data=npz data.path=cifar10.npz data.channels=last"
-ARRAYS = (
-    "Measured with all of CIFAR-10 as uint8 arrays x_train, y_train, x_test, y_test in one file, whose images had"
-    " been through JPEG once; without the arguments from `data=npz` on, the recipes read the original files."
-)
 FIGURES = {
     "step_cost": (
         "Cost of a training step",
@@ -44,40 +42,11 @@ FIGURES = {
         "Batch 128, 784-5x256-10, fused Adam throughout. The multiply-accumulates say what is algorithm; what the first"
         " ratio has above theirs is overhead.",
     ),
-    "mnist": (
-        "MNIST, 5 hidden layers of 256, 5 epochs",
-        "python benchmarks/train_recipes.py --csv docs/data/mnist.csv configs/mnist/{bp,dtp,ddtp_linear}.yaml",
-        "One seed. 55,000 images to train, 5,000 for validation. Errors in per cent.",
-    ),
-    "ernoult2022": (
-        "L-DRL and backpropagation on small images",
-        "python benchmarks/train_recipes.py --threads 1 --csv docs/data/ernoult2022.csv"
-        " configs/ernoult2022/{digits_lenet,digits_vgg,mnist_lenet,mnist_vgg}_{bp,ldrl}.yaml",
-        "One seed. Errors in per cent.",
-    ),
-    "ernoult2022_cifar10": (
-        "L-DRL and backpropagation on CIFAR-10: a narrow VGG, 3 epochs",
-        "python benchmarks/train_recipes.py --threads 1 --csv docs/data/ernoult2022_cifar10.csv"
-        f" configs/ernoult2022/cifar10_narrow_vgg_{{bp,ldrl}}.yaml {CIFAR10} data.normalisation=standard data.flip=true"
-        " data.crop=4",
-        "One seed; channels 16-32-64-64-128, the same forward rate for both. Errors in per cent. Seconds while other"
-        f" work ran on the machine. {ARRAYS}",
-    ),
     "ernoult2022_phases": (
         "Cost of a training step of L-DRL: SimpleVGG, published iterations",
         "python benchmarks/phases.py --csv docs/data/ernoult2022_phases.csv configs/ernoult2022/cifar10_vgg_ldrl.yaml",
         "Batch 128. A backpropagation step of the same network, the forward phase and the feedback phase of one batch,"
         " in turn in one run; medians.",
-    ),
-    "meulemans2020_mnist": (
-        "Meulemans et al. 2020 on MNIST: the published presets, 100 epochs",
-        "python benchmarks/train_recipes.py --threads 1 --seeds 0 1 2 --runs runs/meulemans2020"
-        " --csv docs/data/meulemans2020_mnist.csv"
-        " configs/meulemans2020/mnist/{bp,dtp,ddtp_linear,dfa,dtp_pretrained,dtpdrl,ddtp_rhl,ddtp_control}.yaml",
-        "784-5x256-10, float32. Test errors in per cent, after the last epoch and at the epoch of the best validation"
-        " accuracy; a seed is also that of the validation split. Of the methods with one line only seed 0 has been"
-        " trained: `--finished` writes down what is there. Seconds were taken while other work ran on the machine: the"
-        " tables of seconds and of the cost of a step compare methods.",
     ),
     "meulemans2020_cost": (
         "Meulemans et al. 2020: cost of a training step",
@@ -103,17 +72,13 @@ FIGURES = {
         "Batch 128, 784-5x256-10: the Jacobians of the output for all layers, and Gauss-Newton targets from them,"
         " beside a step of backpropagation with fused Adam.",
     ),
-    "meulemans2020_cifar10": (
-        "Meulemans et al. 2020 on CIFAR-10: 3 epochs of the published presets",
-        "python benchmarks/train_recipes.py --threads 1 --runs runs/meulemans2020"
-        " --csv docs/data/meulemans2020_cifar10.csv"
-        " configs/meulemans2020/cifar10/{bp,dfa,ddtp_linear,dtp,ddtp_control,dtpdrl,dtp_pretrained}.yaml"
-        " configs/meulemans2020/cifar10_cnn/{bp,dfa,ddtp_linear,ddtp_control}.yaml"
-        f" epochs=3 {CIFAR10} data.normalisation=half data.validation=5000",
-        "3072-3x1024-10 and the small CNN, one seed, 3 of 100 epochs, the first after 10 epochs of feedback training"
-        " where the preset has them. Errors in per cent; the last epoch is also the best validation epoch of all."
-        " Seconds were taken while other work ran on the machine, which stopped some runs for minutes: the table of"
-        f" costs compares methods. {ARRAYS}",
+    "ldrl_indices": (
+        "Where L-DRL's maps come to rest: pool indices of the noisy pass, as published, and of the clean one",
+        "python benchmarks/ldrl_indices.py --csv docs/data/ldrl_indices.csv",
+        "The digits, forward weights at their initial values, 60 epochs of feedback training whose rates fall to"
+        " zero; seed 0. Angle between a map's Jacobian and the transposed one of what it inverts, in degrees, and"
+        " ratio of their norms, over the test images; both exact. An edge has the name of the block that it reaches:"
+        " edge conv1 inverts conv2. Maps of blocks without a pool do not differ.",
     ),
     "resnet_alignment": (
         "A residual network on digits: which activation aligns?",
@@ -228,7 +193,12 @@ def figures() -> Iterator[str]:
     """Every table of ``docs/data``, under the command that measures it again."""
     yield "# Results\n"
     yield MADE + "\n"
-    yield "Each table is a file of `docs/data/`. The command below its title measures it again, on your machine.\n"
+    yield (
+        "Tables of test errors are made from `docs/data/runs`, a file for each recipe with every seed's numbers and"
+        " what computed them; the others are files of `docs/data`. The command below a title measures it again, on"
+        " your machine. `python benchmarks/records.py stale` says which no longer belong to what is here.\n"
+    )
+    yield from tables()
     for path in sorted((DOCS / "data").glob("*.csv")):
         title, command, note = FIGURES[path.stem]
         rows = list(csv.reader(path.open(encoding="utf-8", newline="")))
@@ -265,6 +235,7 @@ def pages() -> dict[Path, str]:
     made = {"hooks": hooks, "config": config, "cli": command_line, "probes": probes}
     found = {DOCS / "results.md": "\n".join(figures())}
     found |= {DOCS / f"reference-{name}.md": "\n".join(make()) for name, make in made.items()}
+    found |= headers()
     for path in sorted(DOCS.glob("*.md")):
         if path not in found and "<!-- include " in path.read_text("utf-8"):
             found[path] = included(path.read_text("utf-8"))

@@ -11,6 +11,7 @@ from tests.support.every import for_every
 from tests.support.runs import recipe
 from tpzoo.plugin.headers import summary_of
 from tpzoo.recipes import is_base, recipe_folder
+from tpzoo.report.record import ERROR, read_records
 
 FOLDER = recipe_folder()
 RECIPES = sorted(
@@ -18,7 +19,10 @@ RECIPES = sorted(
 )
 PRESETS = [name for name in RECIPES if re.match(r"meulemans2020/(mnist|fashion_mnist|frozen_mnist|cifar10)", name)]
 
-NUMBERS = re.compile(r"((?:\d+\.\d+(?:, | and ))*\d+\.\d+) % (at the best validation epoch|at the end|after)")
+RECORDS = read_records(Path(__file__).parents[2] / "docs" / "data" / "runs")
+BY_CONFIG = {record.config: record for record in RECORDS.values()}
+MOST_APART = 5.0
+"""Points of accuracy that the seeds of a stable recipe may lie apart."""
 
 
 def header(name: str) -> list[str]:
@@ -35,23 +39,6 @@ def reached(name: str) -> str:
 
 def experiment_name(name: str) -> str:
     return recipe(name).experiment.name
-
-
-def read_measured() -> dict[str, list[dict[str, tuple[float, float]]]]:
-    """Experiment -> for each table of docs/data, by the seed, the test errors at the best epoch and at the end."""
-    found: dict[str, list[dict[str, tuple[float, float]]]] = {}
-    for path in sorted((Path(__file__).parents[2] / "docs" / "data").glob("*.csv")):
-        with path.open(newline="") as file:
-            rows = [row for row in csv.DictReader(file) if {"recipe", "seed", "test error"} <= set(row)]
-        for name in dict.fromkeys(row["recipe"] for row in rows):
-            values = {row["seed"]: row for row in rows if row["recipe"] == name}
-            best = "at best validation"
-            table = {seed: (float(row[best] or "nan"), float(row["test error"])) for seed, row in values.items()}
-            found.setdefault(name, []).append(table)
-    return found
-
-
-MEASURED = read_measured()
 
 
 def test_no_two_recipes_share_a_name_and_with_it_a_run_folder() -> None:
@@ -96,19 +83,20 @@ def test_the_header_says_what_it_reaches(name: str) -> None:
     assert len(said) == 1, "say what it reaches"
 
 
-@for_every("experiment", MEASURED)
-def test_what_it_reaches_is_what_was_measured(experiment: str) -> None:
-    [name] = [name for name in RECIPES if experiment_name(name) == experiment]
-    text = reached(name)
-    seeds = re.findall(r"\d+", re.findall(r"\(seeds? ([\d, ]+)\)", text)[0])
-    tables = [table for table in MEASURED[experiment] if set(seeds) <= set(table)]
-    groups = NUMBERS.findall(text)
-    assert groups, "no number was recognised"
-    for numbers, when in groups:
-        values = [float(number) for number in re.findall(r"\d+\.\d+", numbers)]
-        errors = [round(100 - value, 2) for value in values] if "accuracy" in text else values
-        column = 0 if when == "at the best validation epoch" else 1
-        assert errors in [[table[seed][column] for seed in seeds] for table in tables]
+@for_every("name", [name for name in RECIPES if reached(name)])
+def test_what_it_reaches_stands_in_a_record(name: str) -> None:
+    """The sentence itself is made from the record by docs/generate.py, and a test sees that it is current."""
+    record = BY_CONFIG[name]
+    assert record.name == experiment_name(name)
+    assert ("alone" in reached(name)) == (len(record.seeds) == 1)
+
+
+@for_every("name", RECORDS)
+def test_a_recipe_is_stable_over_its_seeds(name: str) -> None:
+    errors = RECORDS[name].of(ERROR)
+    assert not errors or max(errors) - min(errors) <= MOST_APART
+    if errors and RECORDS[name].seconds < 120 and not name.startswith("meulemans2020"):
+        assert len(errors) >= 5
 
 
 @for_every("name", [name for name in RECIPES if "/alignment/" in name])
@@ -118,10 +106,3 @@ def test_angles_are_those_of_the_committed_report(name: str) -> None:
         rows = [row for row in csv.DictReader(file) if row["method"] == experiment_name(name)]
     said = " ".join(line.removeprefix("# ") for line in header(name))
     assert re.findall(r"\d+\.\d", said.partition("shows ")[2]) == [f"{float(row['mean']):.1f}" for row in rows]
-
-
-@for_every("name", [name for name in RECIPES if "backpropagation" in reached(name)])
-def test_backpropagation_beside_it_is_what_was_measured(name: str) -> None:
-    accuracy = float(re.findall(r"backpropagation (\d+\.\d+) %", reached(name))[0])
-    tables = MEASURED[experiment_name(name.replace("_ldrl", "_bp"))]
-    assert [round(100 - table["0"][1], 2) for table in tables] == [accuracy]

@@ -1,0 +1,134 @@
+"""What the docs and the recipes' headers say of measured numbers, from the records in ``docs/data/runs``.
+
+``docs/generate.py`` puts it into place.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tpzoo.report.record import BEST, ERROR, Record, read_records
+
+RECORDS = Path(__file__).parent / "data" / "runs"
+RECIPES = Path(__file__).parents[1] / "configs"
+WIDTH = 118
+UNTRAINED = "# Not trained here yet"
+ARRAYS = (
+    "Measured with all of CIFAR-10 as uint8 arrays x_train, y_train, x_test, y_test in one file, whose images had"
+    " been through JPEG once; without the overrides from `data=npz` on, the recipes read the original files."
+)
+TABLES: dict[str, tuple[str, str]] = {
+    "demo|digits-*|mnist-vgg-*|mnist-lenet-*": (
+        "L-DRL, backpropagation and the demo on small images",
+        "The digits are scikit-learn's, 8 x 8 pixels, 297 to test; of MNIST one epoch.",
+    ),
+    "mnist-bp|mnist-dtp|mnist-dtpdrl|mnist-ddtp-linear": (
+        "MNIST, 5 hidden layers of 256, 5 epochs",
+        "55,000 images to train, 5,000 for validation.",
+    ),
+    "cifar10-narrow-vgg-*": (
+        "L-DRL and backpropagation on CIFAR-10: a narrow VGG, 3 epochs",
+        f"Channels 16-32-64-64-128, the same forward rate for both. {ARRAYS}",
+    ),
+    "meulemans2020-mnist-*": (
+        "Meulemans et al. 2020 on MNIST: the published presets, 100 epochs",
+        "784-5x256-10, float32; a seed is also that of the validation split.",
+    ),
+    "meulemans2020-cifar10-*": (
+        "Meulemans et al. 2020 on CIFAR-10: 3 epochs of the published presets",
+        "3072-3x1024-10 and the small CNN, 3 of 100 epochs, the first after 10 epochs of feedback training where the"
+        f" preset has them; the last epoch is also the best validation epoch of all. {ARRAYS}",
+    ),
+}
+
+
+def tables() -> Iterator[str]:
+    """The measured test errors, a table for each group of recipes."""
+    from fnmatch import fnmatchcase
+
+    records = read_records(RECORDS)
+    for patterns, (title, note) in TABLES.items():
+        chosen = [record for name, record in records.items() if any(fnmatchcase(name, p) for p in patterns.split("|"))]
+        if not chosen:
+            continue
+        yield f"## {title}\n"
+        yield f"```\npython benchmarks/records.py make {' '.join(record.name for record in chosen)}\n```\n"
+        yield f"{note} Test errors in per cent: mean, and in brackets the range of the seeds.\n"
+        lines = [
+            "| recipe | overrides | test error | at best validation | epochs | seeds | measured with |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        yield "\n".join([*lines, *map(row, chosen)]) + "\n"
+
+
+def row(record: Record) -> str:
+    """One line of a table."""
+    best = spread(record, BEST) if record.of(BEST) else ""
+    threads = f"{record.threads} thread{'s' * (record.threads != 1)}"
+    made = f"torch {record.torch}, {threads}, {record.cpu}, commit {record.commit[:8]}"
+    cells = [
+        f"`{record.config}`", " ".join(f"`{each}`" for each in record.overrides), spread(record, ERROR), best,
+        str(record.epochs), ", ".join(record.seeds), made,
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def spread(record: Record, quantity: str) -> str:
+    """``1.35 (0.34 to 2.69)``, or the one number that there is."""
+    values = record.of(quantity)
+    if len(values) == 1:
+        return f"{values[0]:.2f}"
+    return f"{record.mean(quantity):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+def headers() -> dict[Path, str]:
+    """Every recipe that has a record of test errors, with its header as it should be."""
+    return {
+        path: with_measured(path.read_text("utf-8"), record)
+        for record in read_records(RECORDS).values()
+        if record.of(ERROR) and (path := RECIPES / f"{record.config}.yaml").exists() and measured_lines(path)
+    }
+
+
+def measured_lines(path: Path) -> list[str]:
+    """The lines of a header that say what the recipe reaches; empty if it says something else, as an angle."""
+    lines = path.read_text("utf-8").splitlines()
+    header = lines[: next(number for number, line in enumerate(lines) if not line.startswith("#"))]
+    starts = [number for number, line in enumerate(header) if line.startswith(("# reaches ", UNTRAINED))]
+    return header[starts[0] :] if starts else []
+
+
+def with_measured(text: str, record: Record) -> str:
+    """The text of a recipe whose header says what its record says, from ``# reaches`` to the end of the header."""
+    lines = text.splitlines(keepends=True)
+    start = next(number for number, line in enumerate(lines) if line.startswith(("# reaches ", UNTRAINED)))
+    end = next(number for number, line in enumerate(lines) if not line.startswith("#"))
+    return "".join([*lines[:start], *(f"{line}\n" for line in sentence(record)), *lines[end:]])
+
+
+def sentence(record: Record) -> list[str]:
+    """What a header says of a record, as lines of a comment; with the command, where it takes overrides."""
+    several = len(record.seeds) > 1
+    whose = f"mean and range of the seeds {listed(record.seeds)}" if several else f"seed {record.seeds[0]} alone"
+    best = f"; at the best validation epoch {figure(record, BEST)}" if record.of(BEST) else ""
+    epochs = f"{record.epochs} epoch{'s' * (record.epochs != 1)}"
+    said = f"reaches test error {figure(record, ERROR)} after {epochs}{best} ({whose})"
+    lines = textwrap.wrap(f"{said}{', with' if record.overrides else '.'}", WIDTH - 2, break_on_hyphens=False)
+    command = textwrap.wrap(record.command, WIDTH - 6, break_on_hyphens=False, break_long_words=False)
+    more = [f"  {line}{' ' + chr(92) if line != command[-1] else ''}" for line in command] if record.overrides else []
+    return [f"# {line}" for line in [*lines, *more]]
+
+
+def figure(record: Record, quantity: str) -> str:
+    """``1.35 % (0.34 to 2.69)``."""
+    return re.sub(r"^(\S+)", r"\1 %", spread(record, quantity))
+
+
+def listed(seeds: Sequence[str]) -> str:
+    """``0 to 4`` or ``0, 1, 2``."""
+    numbers = [int(seed) for seed in seeds]
+    runs_on = len(numbers) > 3 and numbers == list(range(numbers[0], numbers[-1] + 1))
+    return f"{numbers[0]} to {numbers[-1]}" if runs_on else ", ".join(seeds)
