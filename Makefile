@@ -1,4 +1,5 @@
-# make demo | test | test-all | test-oldest | lint | hooks | clean. A fresh machine needs python3 >= 3.11 and nothing else.
+# make demo | test | test-all | test-oldest | numbers | lint | hooks | clean. A fresh machine needs python3 >= 3.11 with venv,
+# 6 GB of disk, and a network or a mirror that pip can install from.
 
 PYTHON ?= python3
 VENV := .venv
@@ -6,7 +7,7 @@ OLDEST := .venv-oldest
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-all test-oldest lint hooks clean
+.PHONY: demo test test-all test-oldest numbers lint hooks clean
 
 demo: $(VENV)/test.stamp
 	@run=runs/demo/$$(date -u +%Y%m%dT%H%M%SZ) && \
@@ -25,6 +26,11 @@ test-all: test
 # the oldest have no wheels for later ones.
 test-oldest: $(OLDEST)/test.stamp
 	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -n auto $(PYTEST_ARGS)
+
+# Measures every number of the docs and of the recipes' headers again, as recorded in docs/data/runs: days on a CPU.
+# python benchmarks/records.py make NAME does one.
+numbers: $(VENV)/test.stamp
+	$(BIN)/python benchmarks/records.py make --runs runs/numbers
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -20,7 +20,7 @@ RECIPES = sorted(
 PRESETS = [name for name in RECIPES if re.match(r"meulemans2020/(mnist|fashion_mnist|frozen_mnist|cifar10)", name)]
 
 RECORDS = read_records(Path(__file__).parents[2] / "docs" / "data" / "runs")
-BY_CONFIG = {record.config: record for record in RECORDS.values()}
+BY_CONFIG = {record.config: record for record in RECORDS.values() if not any("name=" in o for o in record.overrides)}
 MOST_APART = 5.0
 """Points of accuracy that the seeds of a stable recipe may lie apart."""
 

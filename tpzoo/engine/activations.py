@@ -1,6 +1,6 @@
 """Activations by name, each with the difference f(a + d) - f(a) taken without cancellation.
 
-Displacements are often 1e-5 of the activations: subtracting two float32 activations would leave no digits of them.
+Displacements may be 1e-5 of the activations: subtracting two float32 activations would leave no digits of them.
 The subtraction is the definition that every difference here is tested against, in float64.
 """
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from tpzoo.report.runs import Run
 from tpzoo.report.statistics import moments
 
 SCHEMA = 1
+FIRST = ":first"
 ERROR, BEST, LOSS, SECONDS = "test_error", "test_error_at_best_valid", "train_loss", "seconds_per_epoch"
 WIDENED = 3
 """The range of the seeds is widened by so many test examples, at both ends, when a number is measured again."""
@@ -88,7 +90,8 @@ def values_of(run: Run) -> dict[str, float]:
     for name, series in run.probes.items():
         over_all = moments(series.at_intervals[1])
         made |= {name: moments(of_last_epoch(series)).mean, f"{name}:mean": over_all.mean, f"{name}:sd": over_all.sd}
-    return {name: float(f"{value:.10g}") for name, value in made.items() if value is not None}
+        made[f"{name}{FIRST}"] = series.values[0] if math.isfinite(series.values[0]) else None
+    return {name: float(f"{value:.12g}") for name, value in made.items() if value is not None}
 
 
 def by_quantity(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
