@@ -1,6 +1,6 @@
 """The measured numbers of the docs and of the recipes' headers: make their records, and see that they still hold.
 
-    python benchmarks/records.py new CONFIG [key=value ...] --seeds 0 1 2 3 4 [--threads 1] [--runs DIR]
+    python benchmarks/records.py new CONFIG [key=value ...] [--plugin FILE] --seeds 0 1 2 3 4 [--threads 1] [--runs DIR]
     python benchmarks/records.py make [NAME ...] [--runs DIR]     # again, as recorded; all of them without a name
     python benchmarks/records.py stale                            # which no longer belong to what is here
     python benchmarks/records.py sample [--commit HASH]           # five cheap ones, one seed each
@@ -47,9 +47,11 @@ CHEAP, MOST_SECONDS, HOW_MANY = 20.0, 120.0, 5
 SEEDLESS = ("seed=0", "data.split_seed=0")
 
 
-def trained(config: str, overrides: Sequence[str], seed: int, threads: int, folder: Path) -> None:
+def trained(
+    config: str, overrides: Sequence[str], seed: int, threads: int, folder: Path, plugins: Sequence[str] = ()
+) -> None:
     """Train one seed in ``folder``, or go on with it."""
-    catalogue = load_catalogue()
+    catalogue = load_catalogue([str(ROOT / plugin) for plugin in plugins])
     loaded = load(config, [*overrides, f"seed={seed}", f"data.split_seed={seed}"], catalogue)
     begun = {"resume": folder} if (folder / "config.yaml").is_file() else {"run_dir": folder}
     summary = train(loaded, catalogue, quiet=True, threads=threads, **begun)
@@ -57,17 +59,19 @@ def trained(config: str, overrides: Sequence[str], seed: int, threads: int, fold
         sys.exit(f"{folder} was interrupted")
 
 
-def measured(config: str, overrides: Sequence[str], seeds: Sequence[int], threads: int, runs: Path) -> Record:
+def measured(
+    config: str, overrides: Sequence[str], seeds: Sequence[int], threads: int, runs: Path, plugins: Sequence[str] = ()
+) -> Record:
     """Train all seeds and make their record.
 
     Raises:
         TpzooError: a seed stops: a recipe that does is a fault of the recipe.
     """
-    loaded = load(config, [*overrides, *SEEDLESS])
+    loaded = load(config, [*overrides, *SEEDLESS], plugins=[str(ROOT / plugin) for plugin in plugins])
     name = loaded.experiment.name
     folders = [runs / f"{name}-{seed}" for seed in seeds]
     for seed, folder in zip(seeds, folders, strict=True):
-        trained(config, overrides, seed, threads, folder)
+        trained(config, overrides, seed, threads, folder, plugins)
         print(f"{name}, seed {seed}: done", flush=True)
     found = find_runs(folders).runs
     built = build(loaded.experiment, loaded.catalogue)
@@ -85,6 +89,7 @@ def measured(config: str, overrides: Sequence[str], seeds: Sequence[int], thread
         epochs=loaded.experiment.epochs,
         seconds=sum(run.epochs["train_loss"].seconds[-1] for run in found if "train_loss" in run.epochs) / len(found),
         values=by_quantity(found),
+        plugins=tuple(plugins),
     )
 
 
@@ -110,7 +115,8 @@ def why_stale(record: Record, data: bool = True) -> Iterator[str]:
         data: whether the data are read too.
     """
     try:
-        loaded = load(record.config, [*record.overrides, *SEEDLESS])
+        plugins = [str(ROOT / plugin) for plugin in record.plugins]
+        loaded = load(record.config, [*record.overrides, *SEEDLESS], plugins=plugins)
     except TpzooError as error:
         yield f"its config cannot be loaded: {error.what}"
         return
@@ -140,8 +146,9 @@ def check_sample(of: str) -> int:
             continue
         with tempfile.TemporaryDirectory() as scratch:
             try:
-                trained(record.config, record.overrides, int(seed), record.threads, Path(scratch) / "run")
-                values = by_quantity(find_runs([Path(scratch) / "run"]).runs)
+                run = Path(scratch) / "run"
+                trained(record.config, record.overrides, int(seed), record.threads, run, record.plugins)
+                values = by_quantity(find_runs([run]).runs)
                 now = values[ERROR][seed]
             except TpzooError as error:
                 print(f"{record.name}, seed {seed}: {error}")
@@ -162,7 +169,7 @@ def check_sample(of: str) -> int:
 
 def moved_probes(record: Record, seed: str, values: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
     """Of a float64 run, what its probes measure on the first step, where it is not what was recorded to 1e-9."""
-    if load(record.config, record.overrides).experiment.precision != "float64":
+    if "precision=float64" not in record.overrides:
         return
     for name, by_seed in record.values.items():
         if name.endswith(FIRST) and seed in by_seed:
@@ -179,6 +186,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--runs", type=Path)
+    parser.add_argument("--plugin", action="append", default=[])
     parser.add_argument("--commit")
     given = parser.parse_args()
     records = read_records(RECORDS)
@@ -192,12 +200,13 @@ def main() -> int:
         runs = given.runs or Path(scratch)
         if given.verb == "new":
             config, *overrides = given.what
-            print(write_record(RECORDS, measured(config, overrides, given.seeds, given.threads, runs)))
+            print(write_record(RECORDS, measured(config, overrides, given.seeds, given.threads, runs, given.plugin)))
             return 0
         for name in given.what or list(records):
             old = records[name]
             seeds = [int(seed) for seed in old.seeds]
-            print(write_record(RECORDS, measured(old.config, old.overrides, seeds, old.threads, runs)), flush=True)
+            made = measured(old.config, old.overrides, seeds, old.threads, runs, old.plugins)
+            print(write_record(RECORDS, made), flush=True)
     return 0
 
 

@@ -4,7 +4,8 @@
     python docs/generate.py --check    # say what is not current, and end with 1
 
 A Markdown file may hold ``<!-- include PATH -->`` or ``<!-- include PATH: NAME NAME -->`` in front of a code block: the
-block then holds that file, or those top-level definitions of it.
+block then holds that file, or those top-level definitions of it. ``<!-- number NAME QUANTITY WHAT -->...<!-- / -->``
+holds a measured number, see ``docs/measured.py``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from textwrap import dedent
 import click
 
 sys.path.insert(0, str(Path(__file__).parent))
-from measured import headers, tables
+from measured import filled, headers, tables
 
 from tpzoo.cli import VERBS, main
 from tpzoo.config import Experiment, SettingRow, settings_table
@@ -236,9 +237,10 @@ def pages() -> dict[Path, str]:
     found = {DOCS / "results.md": "\n".join(figures())}
     found |= {DOCS / f"reference-{name}.md": "\n".join(make()) for name, make in made.items()}
     found |= headers()
-    for path in sorted(DOCS.glob("*.md")):
-        if path not in found and "<!-- include " in path.read_text("utf-8"):
-            found[path] = included(path.read_text("utf-8"))
+    for path in [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]:
+        text = path.read_text("utf-8")
+        if path not in found and ("<!-- include " in text or "<!-- number " in text):
+            found[path] = filled(included(text))
     return found
 
 

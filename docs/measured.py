@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -82,6 +83,31 @@ def spread(record: Record, quantity: str) -> str:
     if len(values) == 1:
         return f"{values[0]:.2f}"
     return f"{record.mean(quantity):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+NUMBER = re.compile(r"(<!-- number (\S+) (\S+) (\S+) -->)[^<]*(<!-- / -->)")
+
+
+def filled(text: str) -> str:
+    """Markdown whose ``<!-- number NAME QUANTITY WHAT -->...<!-- / -->`` hold what the records say.
+
+    WHAT is mean, sd, min, max or a seed; test errors have two decimals, all else one. ``accuracy`` is 100 less the
+    error.
+    """
+    records = read_records(RECORDS)
+
+    def number(match: re.Match[str]) -> str:
+        begin, name, quantity, what, end = match.groups()
+        record, own = records[name], ERROR if quantity == "test_accuracy" else quantity
+        values = record.of(own)
+        if quantity == "test_accuracy":
+            values = [100 - value for value in values]
+        of = {"mean": statistics.mean, "sd": statistics.stdev, "min": min, "max": max}.get(what)
+        value = of(values) if of else values[record.seeds.index(what)]
+        digits = 2 if quantity.startswith("test_error") else 1
+        return f"{begin}{value:.{digits}f}{end}"
+
+    return NUMBER.sub(number, text)
 
 
 def headers() -> dict[Path, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,13 +34,19 @@ class Record:
     """The form of a record.
 
     Attributes:
-        name: of the experiment, and of the file. config, overrides: what was trained, as ``tpzoo train`` takes them; a
-        seed adds ``seed=S data.split_seed=S``. config_hash: of the resolved config with both seeds 0. data: the digest
-        of the data. commit: of tpzoo, when it was measured. threads, torch, cpu: what computed it: threads, the version
-        of torch, the instructions that torch used. test_examples: how many a test error is of; 0 where there is none.
-        epochs: of the run. seconds: of a seed, all in all; for those who want to measure it again. values: by quantity,
-        by seed: errors in per cent, losses, seconds, and of probes ``PROBE/BLOCK``, the mean of what
-            was measured in the last epoch, ``PROBE/BLOCK:mean`` over all epochs, and ``PROBE/BLOCK:sd``, its deviation.
+        name: of the experiment, and of the file.
+        config, overrides: what was trained, as ``tpzoo train`` takes them; a seed adds ``seed=S data.split_seed=S``.
+        config_hash: of the resolved config with both seeds 0.
+        data: the digest of the data.
+        commit: of tpzoo, when it was measured.
+        threads, torch, cpu: what computed it: threads, the version of torch, the instructions that torch used.
+        test_examples: how many a test error is of; 0 where there is none.
+        epochs: of the run.
+        seconds: of a seed, all in all; for those who want to measure it again.
+        values: by quantity, by seed: errors in per cent, losses, seconds, and of probes ``PROBE/BLOCK``, the mean of
+            what was measured in the last epoch, ``PROBE/BLOCK:mean`` over all epochs, ``PROBE/BLOCK:sd``, its
+            deviation, and ``PROBE/BLOCK:first``, what was measured on the first step, before any weight moved.
+        plugins: files that ``--plugin`` names, from the top of the repository.
     """
 
     name: str
@@ -55,11 +62,13 @@ class Record:
     epochs: int
     seconds: float
     values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    plugins: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
         """What trains one seed, without what says which."""
-        return " ".join(["tpzoo train", f"configs/{self.config}.yaml", *self.overrides])
+        plugins = [f"--plugin {plugin}" for plugin in self.plugins]
+        return " ".join(["tpzoo train", f"configs/{self.config}.yaml", *plugins, *self.overrides])
 
     @property
     def seeds(self) -> list[str]:
@@ -74,6 +83,10 @@ class Record:
     def mean(self, quantity: str) -> float:
         """The mean over the seeds."""
         return sum(self.of(quantity)) / len(self.of(quantity))
+
+    def sd(self, quantity: str) -> float:
+        """The standard deviation over the seeds, of n - 1."""
+        return statistics.stdev(self.of(quantity))
 
     def allowed(self, quantity: str) -> tuple[float, float]:
         """What a test error may be when it is measured again: the seeds' range, widened by three test examples."""
@@ -121,7 +134,8 @@ def read_record(path: Path) -> Record:
         content: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if content.pop("schema") != SCHEMA:
             raise DataError(f"{path} has another schema; this tpzoo reads {SCHEMA}")
-        return Record(**{**content, "overrides": tuple(content["overrides"])})
+        lists = {name: tuple(content.get(name, ())) for name in ("overrides", "plugins")}
+        return Record(**{**content, **lists})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is no record of runs: {error}") from error
 

@@ -22,7 +22,7 @@ class Details:
     Attributes:
         confusion: (classes, classes) counts, rows by the label, columns by the largest output; None for a regression.
         squares, sums, errors: by target the sums of y^2, y and (out - y)^2, in the units of the data; empty for
-        classes.
+            classes.
     """
 
     data: Data
