@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import math
 import random
 import re
@@ -81,7 +82,7 @@ def measured(
         overrides=tuple(overrides),
         config_hash=loaded.hash,
         data=str(built.data_identity["digest"]),
-        commit=commit(),
+        commit=measured_at(folders[-1]),
         threads=threads,
         torch=str(torch.__version__),
         cpu=torch.backends.cpu.get_cpu_capability(),
@@ -91,6 +92,12 @@ def measured(
         values=by_quantity(found),
         plugins=tuple(plugins),
     )
+
+
+def measured_at(folder: Path) -> str:
+    """The commit of tpzoo that a run was made with, with ``+`` where files differed from it."""
+    revision = json.loads((folder / "environment.json").read_text("utf-8"))["sessions"][-1].get("revision")
+    return commit() if revision is None else revision["commit"] + "+" * bool(revision["changed"])
 
 
 def commit(of: str = "HEAD") -> str:

@@ -17,6 +17,8 @@ RECORDS = Path(__file__).parent / "data" / "runs"
 RECIPES = Path(__file__).parents[1] / "configs"
 WIDTH = 118
 UNTRAINED = "# Not trained here yet"
+BEGINNINGS = ("# reaches ", "# shows an angle to exact Gauss-Newton updates", UNTRAINED)
+"""How the measured part of a header begins; it goes to the end of the header."""
 ARRAYS = (
     "Measured with all of CIFAR-10 as uint8 arrays x_train, y_train, x_test, y_test in one file, whose images had"
     " been through JPEG once; without the overrides from `data=npz` on, the recipes read the original files."
@@ -128,20 +130,22 @@ def measured_lines(path: Path) -> list[str]:
     """The lines of a header that say what the recipe reaches; empty if it says something else, as an angle."""
     lines = path.read_text("utf-8").splitlines()
     header = lines[: next(number for number, line in enumerate(lines) if not line.startswith("#"))]
-    starts = [number for number, line in enumerate(header) if line.startswith(("# reaches ", UNTRAINED))]
+    starts = [number for number, line in enumerate(header) if line.startswith(BEGINNINGS)]
     return header[starts[0] :] if starts else []
 
 
 def with_measured(text: str, record: Record) -> str:
-    """The text of a recipe whose header says what its record says, from ``# reaches`` to the end of the header."""
+    """The text of a recipe whose header says what its record says, to the end of the header."""
     lines = text.splitlines(keepends=True)
-    start = next(number for number, line in enumerate(lines) if line.startswith(("# reaches ", UNTRAINED)))
+    start = next(number for number, line in enumerate(lines) if line.startswith(BEGINNINGS))
     end = next(number for number, line in enumerate(lines) if not line.startswith("#"))
     return "".join([*lines[:start], *(f"{line}\n" for line in sentence(record)), *lines[end:]])
 
 
 def sentence(record: Record) -> list[str]:
     """What a header says of a record, as lines of a comment; with the command, where it takes overrides."""
+    if record.config.startswith("meulemans2020/alignment/"):
+        return [f"# {line}" for line in textwrap.wrap(angles(record), WIDTH - 2, break_on_hyphens=False)]
     several = len(record.seeds) > 1
     whose = f"mean and range of the seeds {listed(record.seeds)}" if several else f"seed {record.seeds[0]} alone"
     best = f"; at the best validation epoch {figure(record, BEST)}" if record.of(BEST) else ""
@@ -151,6 +155,17 @@ def sentence(record: Record) -> list[str]:
     command = textwrap.wrap(record.command, WIDTH - 6, break_on_hyphens=False, break_long_words=False)
     more = [f"  {line}{' ' + chr(92) if line != command[-1] else ''}" for line in command] if record.overrides else []
     return [f"# {line}" for line in [*lines, *more]]
+
+
+def angles(record: Record) -> str:
+    """What an alignment recipe shows: its angles to Gauss-Newton updates by block."""
+    found = [(name, record.mean(name)) for name in record.values if re.fullmatch(r"gnt_angle/\w+", name)]
+    degrees = [f"{value:.1f}" for _, value in found]
+    blocks = [name.partition("/")[2] for name, _ in found]
+    return (
+        f"shows an angle to exact Gauss-Newton updates (gnt_angle) of {', '.join(degrees[:-1])} and {degrees[-1]}"
+        f" degrees in {blocks[0]} to {blocks[-1]}, mean of the last epoch (seed {', '.join(record.seeds)} alone)."
+    )
 
 
 def figure(record: Record, quantity: str) -> str:
