@@ -53,7 +53,10 @@ class LdrlSettings:
     sigma: PerName[float] = per_edge(0.1, above=0, help=BOTH_ENDS)
     samples: int = setting(1, minimum=1, help="noise samples in each step; their losses are averaged")
     indices: str = setting(
-        "noisy", choices=("noisy", "clean"), help="pool indices of the noisy pass, as published, or of the clean one"
+        "noisy",
+        choices=("noisy", "clean"),
+        help="pool indices of the noisy pass, as published, or of the clean one: with a max-pool, noisy ones lead"
+        " the map away from the transposed Jacobian (docs/results.md)",
     )
 
 
@@ -101,7 +104,8 @@ def tpzoo_learners() -> Iterator[FeedbackLearner]:
     )
     yield FeedbackLearner(
         name="ldrl",
-        summary="local difference reconstruction loss: maps learn the transposed Jacobian of the block they invert",
+        summary="local difference reconstruction loss: maps learn the transposed Jacobian of a block without a"
+        " max-pool",
         config=LdrlSettings,
         build="tpzoo.zoo.learners.ldrl:LDRL",
         paper=ERNOULT_2022,
