@@ -36,7 +36,7 @@ import torch
 from tpzoo.config import load
 from tpzoo.errors import TpzooError
 from tpzoo.plugin.discovery import load_catalogue
-from tpzoo.report.record import ERROR, FIRST, Record, by_quantity, read_records, write_record
+from tpzoo.report.run_record import ERROR, FIRST, RunRecord, by_quantity, read_records, write_record
 from tpzoo.report.runs import find_runs
 from tpzoo.runner import train
 from tpzoo.runner.build import build
@@ -62,7 +62,7 @@ def trained(
 
 def measured(
     config: str, overrides: Sequence[str], seeds: Sequence[int], threads: int, runs: Path, plugins: Sequence[str] = ()
-) -> Record:
+) -> RunRecord:
     """Train all seeds and make their record.
 
     Raises:
@@ -76,7 +76,7 @@ def measured(
         print(f"{name}, seed {seed}: done", flush=True)
     found = find_runs(folders).runs
     built = build(loaded.experiment, loaded.catalogue)
-    return Record(
+    return RunRecord(
         name=name,
         config=config,
         overrides=tuple(overrides),
@@ -115,7 +115,7 @@ def pinned_torch() -> str:
     return str(found)
 
 
-def why_stale(record: Record, data: bool = True) -> Iterator[str]:
+def why_stale(record: RunRecord, data: bool = True) -> Iterator[str]:
     """What differs from when it was measured; nothing if the record still belongs to what is here.
 
     Args:
@@ -135,7 +135,7 @@ def why_stale(record: Record, data: bool = True) -> Iterator[str]:
         yield f"the data are {found}, and were {record.data}"
 
 
-def chosen(records: Sequence[Record], of: str) -> list[Record]:
+def chosen(records: Sequence[RunRecord], of: str) -> list[RunRecord]:
     """The sample of a commit: cheap records with a test error, in a random order that the commit decides."""
     cheap = [record for record in records if record.threads == 1 and record.seconds < CHEAP and record.of(ERROR)]
     order = random.Random(int(hashlib.sha256(of.encode()).hexdigest(), 16))
@@ -174,7 +174,7 @@ def check_sample(of: str) -> int:
     return wrong
 
 
-def moved_probes(record: Record, seed: str, values: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+def moved_probes(record: RunRecord, seed: str, values: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
     """Of a float64 run, what its probes measure on the first step, where it is not what was recorded to 1e-9."""
     if "precision=float64" not in record.overrides:
         return

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tpzoo.report.record import BEST, ERROR, Record, read_records
+from tpzoo.report.run_record import BEST, ERROR, RunRecord, read_records
 
 RECORDS = Path(__file__).parent / "data" / "runs"
 RECIPES = Path(__file__).parents[1] / "configs"
@@ -67,7 +67,7 @@ def tables() -> Iterator[str]:
         yield "\n".join([*lines, *map(row, chosen)]) + "\n"
 
 
-def row(record: Record) -> str:
+def row(record: RunRecord) -> str:
     """One line of a table."""
     best = spread(record, BEST) if record.of(BEST) else ""
     threads = f"{record.threads} thread{'s' * (record.threads != 1)}"
@@ -79,7 +79,7 @@ def row(record: Record) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def spread(record: Record, quantity: str) -> str:
+def spread(record: RunRecord, quantity: str) -> str:
     """``1.35 (0.34 to 2.69)``, or the one number that there is."""
     values = record.of(quantity)
     if len(values) == 1:
@@ -121,7 +121,7 @@ def headers() -> dict[Path, str]:
     }
 
 
-def is_as_shipped(record: Record) -> bool:
+def is_as_shipped(record: RunRecord) -> bool:
     """Whether it is what a recipe's header says: it has test errors, and no name of its own."""
     return bool(record.of(ERROR)) and not any(each.startswith("name=") for each in record.overrides)
 
@@ -134,7 +134,7 @@ def measured_lines(path: Path) -> list[str]:
     return header[starts[0] :] if starts else []
 
 
-def with_measured(text: str, record: Record) -> str:
+def with_measured(text: str, record: RunRecord) -> str:
     """The text of a recipe whose header says what its record says, to the end of the header."""
     lines = text.splitlines(keepends=True)
     start = next(number for number, line in enumerate(lines) if line.startswith(BEGINNINGS))
@@ -142,7 +142,7 @@ def with_measured(text: str, record: Record) -> str:
     return "".join([*lines[:start], *(f"{line}\n" for line in sentence(record)), *lines[end:]])
 
 
-def sentence(record: Record) -> list[str]:
+def sentence(record: RunRecord) -> list[str]:
     """What a header says of a record, as lines of a comment; with the command, where it takes overrides."""
     if record.config.startswith("meulemans2020/alignment/"):
         return [f"# {line}" for line in textwrap.wrap(angles(record), WIDTH - 2, break_on_hyphens=False)]
@@ -157,7 +157,7 @@ def sentence(record: Record) -> list[str]:
     return [f"# {line}" for line in [*lines, *more]]
 
 
-def angles(record: Record) -> str:
+def angles(record: RunRecord) -> str:
     """What an alignment recipe shows: its angles to Gauss-Newton updates by block."""
     found = [(name, record.mean(name)) for name in record.values if re.fullmatch(r"gnt_angle/\w+", name)]
     degrees = [f"{value:.1f}" for _, value in found]
@@ -168,7 +168,7 @@ def angles(record: Record) -> str:
     )
 
 
-def figure(record: Record, quantity: str) -> str:
+def figure(record: RunRecord, quantity: str) -> str:
     """``1.35 % (0.34 to 2.69)``."""
     return re.sub(r"^(\S+)", r"\1 %", spread(record, quantity))
 

@@ -11,7 +11,7 @@ from tests.support.every import for_every
 from tests.support.runs import recipe
 from tpzoo.plugin.headers import summary_of
 from tpzoo.recipes import is_base, recipe_folder
-from tpzoo.report.record import ERROR, read_records
+from tpzoo.report.run_record import ERROR, read_records
 
 FOLDER = recipe_folder()
 RECIPES = sorted(

@@ -15,7 +15,7 @@ import pytest
 from tests.support.every import for_every
 from tests.support.run_folders import epochs, write_run
 from tpzoo.errors import DataError
-from tpzoo.report.record import ERROR, Record, by_quantity, read_record, read_records, write_record
+from tpzoo.report.run_record import ERROR, RunRecord, by_quantity, read_record, read_records, write_record
 from tpzoo.report.runs import find_runs
 
 ROOT = Path(__file__).parents[2]
@@ -115,4 +115,4 @@ def test_a_record_is_read_back_as_it_was(tmp_path: Path) -> None:
     path.write_text("{}")
     with pytest.raises(DataError, match="no record"):
         read_record(path)
-    assert isinstance(record, Record)
+    assert isinstance(record, RunRecord)

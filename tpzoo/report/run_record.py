@@ -30,7 +30,7 @@ WIDENED = 3
 
 
 @dataclass(frozen=True)
-class Record:
+class RunRecord:
     """The form of a record.
 
     Attributes:
@@ -116,7 +116,7 @@ def by_quantity(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
     return found
 
 
-def write_record(folder: Path, record: Record) -> Path:
+def write_record(folder: Path, record: RunRecord) -> Path:
     """Write ``NAME.json`` into a folder."""
     path = folder / f"{record.name}.json"
     folder.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ def write_record(folder: Path, record: Record) -> Path:
     return path
 
 
-def read_record(path: Path) -> Record:
+def read_record(path: Path) -> RunRecord:
     """Read a record back.
 
     Raises:
@@ -135,11 +135,11 @@ def read_record(path: Path) -> Record:
         if content.pop("schema") != SCHEMA:
             raise DataError(f"{path} has another schema; this tpzoo reads {SCHEMA}")
         lists = {name: tuple(content.get(name, ())) for name in ("overrides", "plugins")}
-        return Record(**{**content, **lists})
+        return RunRecord(**{**content, **lists})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is no record of runs: {error}") from error
 
 
-def read_records(folder: Path) -> dict[str, Record]:
+def read_records(folder: Path) -> dict[str, RunRecord]:
     """All records of a folder by name."""
     return {path.stem: read_record(path) for path in sorted(folder.glob("*.json"))}
