@@ -108,6 +108,13 @@ def test_a_record_is_what_its_runs_came_to(tmp_path: Path) -> None:
     assert found["bp_angle/fc1:mean"] == {"0": 30.0, "1": 30.0}
 
 
+def test_a_regression_has_a_loss_and_no_error(tmp_path: Path) -> None:
+    write_run(tmp_path / "0", seed=0, epochs=epochs(train_loss=[1.0], test_loss=[2.0]))
+    found = by_quantity(find_runs([tmp_path]).runs)
+    assert found["test_loss"] == {"0": 2.0}
+    assert ERROR not in found
+
+
 def test_a_record_is_read_back_as_it_was(tmp_path: Path) -> None:
     record = RECORDS["demo"]
     path = write_record(tmp_path, record)

@@ -18,13 +18,14 @@ from typing import Any
 from tpzoo.errors import DataError
 from tpzoo.files import write_atomic
 from tpzoo.report.last_epoch import of_last_epoch
-from tpzoo.report.results import epoch_seconds, outcome
+from tpzoo.report.results import epoch_seconds, is_regression, outcome
 from tpzoo.report.runs import Run
 from tpzoo.report.statistics import moments
 
 SCHEMA = 1
 FIRST = ":first"
 ERROR, BEST, LOSS, SECONDS = "test_error", "test_error_at_best_valid", "train_loss", "seconds_per_epoch"
+TEST_LOSS, BEST_LOSS = "test_loss", "test_loss_at_best_valid"
 WIDENED = 3
 """The range of the seeds is widened by so many test examples, at both ends, when a number is measured again."""
 
@@ -97,8 +98,9 @@ class RunRecord:
 def values_of(run: Run) -> dict[str, float]:
     """What a run came to, by quantity."""
     found, made = outcome(run), dict[str, float | None]()
-    made[ERROR] = found.last_test
-    made[BEST] = found.test if any(name.startswith("valid_") for name in run.epochs) else None
+    last, best = (TEST_LOSS, BEST_LOSS) if is_regression(run) else (ERROR, BEST)
+    made[last] = found.last_test
+    made[best] = found.test if any(name.startswith("valid_") for name in run.epochs) else None
     made[LOSS], made[SECONDS] = found.train_loss, epoch_seconds(run)
     for name, series in run.probes.items():
         over_all = moments(series.at_intervals[1])
