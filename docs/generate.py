@@ -76,10 +76,12 @@ FIGURES = {
     "ldrl_indices": (
         "Where L-DRL's maps come to rest: pool indices of the noisy pass, as published, and of the clean one",
         "python benchmarks/ldrl_indices.py --csv docs/data/ldrl_indices.csv",
-        "The digits, forward weights at their initial values, 40 epochs of feedback training whose rates fall to"
-        " zero; seed 0. Angle between a map's Jacobian and the transposed one of what it inverts, in degrees, and"
-        " ratio of their norms, over the test images; both exact. An edge has the name of the block that it reaches:"
-        " edge conv1 inverts conv2. Maps of blocks without a pool do not differ.",
+        "The digits, forward weights at their initial values, 40 epochs of feedback training whose rates fall to zero;"
+        " seed 0. Angle between a map's Jacobian and the transposed one of what it inverts, in degrees, and ratio of"
+        " their norms, over the test images; both exact. An edge has the name of the block that it reaches: edge conv1"
+        " inverts conv2. Maps of blocks without a pool (the last two edges of the LeNets, the last one of the VGG)"
+        " do not differ. With sigma 0.03 clean indices are near the transposed Jacobian and noisy ones are not; with"
+        " the recipes' sigma 0.3 neither is.",
     ),
     "resnet_alignment": (
         "A residual network on digits: which activation aligns?",

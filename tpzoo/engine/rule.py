@@ -31,7 +31,11 @@ class Rule(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def train_step(self, context: Context) -> None:
-        """One minibatch: ``context`` makes the passes, trains the feedback and moves the weights."""
+        """One minibatch: ``context`` makes the passes, trains the feedback and moves the weights.
+
+        A rule that trains the maps after its displacements are known calls ``context.remember_maps()`` in between, so
+        that probes see the maps that made them.
+        """
 
 
 class DisplacementRule(Rule):

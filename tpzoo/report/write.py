@@ -112,7 +112,7 @@ def _introduction(said: str, methods: Iterable[Method]) -> list[str]:
         " Runs that are not done enter no mean, curve or bar of a method that has some which are; where none is, those"
         " with the most epochs count."
     )
-    same = "Runs that differ in nothing but their seeds are one method."
+    same = "Runs that differ in nothing but their seeds and probes are one method."
     return [f"{said}: {listed}. {same}{rule if any(method.unfinished for method in methods) else ''}"]
 
 

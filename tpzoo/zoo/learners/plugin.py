@@ -56,7 +56,8 @@ class LdrlSettings:
         "noisy",
         choices=("noisy", "clean"),
         help="pool indices of the noisy pass, as published, or of the clean one: with a max-pool, noisy ones lead"
-        " the map away from the transposed Jacobian (docs/results.md)",
+        " the map away from the transposed Jacobian at any noise, clean ones only where the noise often moves the"
+        " winner",
     )
 
 
