@@ -8,10 +8,9 @@ Jacobian is the transpose of F's (Jacobian matching condition), and DTP's update
 be negative. With several samples the losses are averaged.
 
 With a max-pool G(F(s + dx)) uses the pool indices of the noisy pass, as published. They move with dx, which adds to
-<dx, G(F(s + dx))>, and the map comes to rest elsewhere, larger and turned, however small the noise is. ``indices:
-clean``
-takes those of the clean pass: the map goes to J_F^T as the noise goes to zero, and falls short of it where the noise
-often moves the winner of a pool. ``docs/results.md`` has both, measured on three networks.
+<dx, G(F(s + dx))>, and the map comes to rest elsewhere, larger and turned, however small the noise is. Those of the
+clean pass (``indices: clean``) lead it to J_F^T as the noise goes to zero; it falls short where the noise often moves
+the winner of a pool. ``docs/results.md`` has both, measured on three networks.
 """
 
 from __future__ import annotations
