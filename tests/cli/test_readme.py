@@ -98,3 +98,11 @@ def test_the_files_that_the_readme_names_exist() -> None:
     named = {link or config for link, config in re.findall(r"\]\(([^)#:]+)\)|(configs/[\w/]+\.yaml)", README)}
     assert len(named) > 5
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_the_first_run_page_says_what_check_prints() -> None:
+    page = (ROOT / "docs" / "first-run.md").read_text("utf-8")
+    printed = inside("check", "demo").stdout.splitlines()
+    shown = re.findall(r"^    (examples: .*|10 classes, .*|always saying .*)$", page, re.MULTILINE)
+    assert len(shown) == 3
+    assert all(any(line.startswith(each.removesuffix(", ...")) for line in printed) for each in shown)
