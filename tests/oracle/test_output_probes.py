@@ -20,7 +20,7 @@ from tpzoo import Batch, Feedback, SettingError, output_jacobians
 from tpzoo.zoo.losses.mse import ClassSquaredError
 from tpzoo.zoo.outputs.gradient import Gradient
 from tpzoo.zoo.outputs.plugin import GradientSettings
-from tpzoo.zoo.probes.condition_two import ConditionTwo, feedback_jacobian
+from tpzoo.zoo.probes.condition_two import ConditionTwo, feedback_jacobian, ratio
 from tpzoo.zoo.probes.output_step import OutputStep
 from tpzoo.zoo.probes.plugin import ConditionTwoSettings, OutputStepSettings
 
@@ -85,6 +85,16 @@ def test_exact_gauss_newton_feedback_fulfils_condition_two(space: str, device: s
     snapshot = snapshot_of(network, feedback=feedback, count=1)
     found = ConditionTwo(ConditionTwoSettings(space=space)).measure(snapshot)
     assert float(found["ratio"]) == pytest.approx(1, abs=1e-12)
+
+
+def test_a_sample_without_feedback_is_left_out_and_one_that_is_no_number_is_not() -> None:
+    forward = torch.randn(3, 2, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    backward = forward.clone()
+    backward[1] = 0
+    assert float(ratio(forward, backward, 1e-16)) == pytest.approx(1)
+    assert bool(ratio(forward, 0 * backward, 1e-16).isnan())
+    backward[1, 0, 0] = torch.nan
+    assert bool(ratio(forward, backward, 1e-16).isnan())
 
 
 def test_activations_are_the_default() -> None:

@@ -217,7 +217,7 @@ class DataSet(Record):
 class ProbeSettings:
     """What every probe can be set to."""
 
-    every: int = setting(100, minimum=1, help="measure on every N-th training step")
+    every: int = setting(100, minimum=1, help="measure on steps 1, N + 1, 2 N + 1, ... and on the last one")
 
 
 class MetricProbe(Record):

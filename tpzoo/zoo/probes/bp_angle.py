@@ -24,7 +24,7 @@ class BackpropAngle(Probe):
     their updates.
     Weights: all parameters of a block whose name does not end in ``bias``, scales of norms too, as one vector; its
     biases as another.
-    Updates: raw, as the optimiser gets them: before clipping, weight decay and moments.
+    Updates: raw, as the run's update makes them: before clipping, weight decay and moments.
     Zeros: NaN where the update or the gradient is zero.
     """
 

@@ -80,7 +80,7 @@ def ratio(forward: Tensor, backward: Tensor, eps: float) -> Tensor:
     basis = (q @ u) * (s > max(forward.shape[1:]) * eps * s[:, :1]).unsqueeze(1)  # of the row space, (batch, n, rank)
     size = backward.flatten(1).norm(dim=1)
     ratios = (backward @ basis).flatten(1).norm(dim=1) / size
-    return torch.where(size > 0, ratios, 0.0).sum() / (size > 0).sum()
+    return torch.where(size != 0, ratios, 0.0).sum() / (size != 0).sum()  # what is not a number is no zero
 
 
 def hidden(trace: Trace) -> list[str]:

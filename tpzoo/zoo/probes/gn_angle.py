@@ -24,7 +24,7 @@ class GaussNewtonAngle(Probe):
     Averages: none; J and e are those of the whole batch.
     Blocks: all that are trained, the output block included; of a block that several nodes share J is their sum.
     Weights: all parameters of a block, biases included, as one vector.
-    Updates: raw, as the optimiser gets them.
+    Updates: raw, as the run's update makes them.
     Zeros: NaN where the update or the step is zero. Where the inputs of a block are all zero, its weights have neither
     an update nor a step, and the angle is that of its biases alone; with one output it is then 0 or 180 degrees.
 

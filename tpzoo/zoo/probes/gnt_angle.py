@@ -24,8 +24,8 @@ class GntAngle(Probe):
     Averages: none; it is the angle of the two updates of the whole batch.
     Blocks: all hidden ones that are trained. At the output J = I: it is no hidden block and is left out.
     Weights: all parameters of a block whose name does not end in ``bias`` as one vector, its biases as another.
-    Updates: raw, as the optimiser gets them. The reference is made by the run's own update (``rule.update``), so that
-    exact Gauss-Newton targets are at 0 degrees under ``minimal_norm`` too; for one that steps several times by the
+    Updates: raw, as the run's update makes them. The reference is made by the run's own update (``rule.update``), so
+    that exact Gauss-Newton targets are at 0 degrees under ``minimal_norm`` too; for one that steps several times by the
     gradient of the local losses.
     Zeros: NaN where one of the two updates is zero.
 

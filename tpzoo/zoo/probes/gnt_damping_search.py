@@ -25,7 +25,7 @@ class GntDampingSearch(Probe):
     Averages: none; it is the angle of the two updates of the whole batch.
     Blocks: all hidden ones that are trained.
     Weights: all parameters of a block whose name does not end in ``bias`` as one vector.
-    Updates: raw, as the optimiser gets them; the reference is made by the run's own update.
+    Updates: raw, as the run's update makes them; the reference is made by the run's own update.
     Zeros: NaN where one of the two updates is zero.
     """
 

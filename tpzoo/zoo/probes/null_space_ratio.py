@@ -30,7 +30,7 @@ class NullSpaceRatio(Probe):
     Averages: none; J and x are those of the whole batch.
     Blocks: all that are trained, the output block included; of a block that several nodes share J is their sum.
     Weights: all parameters of a block whose name does not end in ``bias``, as one vector.
-    Updates: raw, as the optimiser gets them. The part is taken in float64.
+    Updates: raw, as the run's update makes them. The part is taken in float64.
     Zeros: NaN if the update is zero.
 
     Raises:

@@ -28,7 +28,7 @@ class OutputStep(Probe):
     Averages: none; the first ``samples`` of the batch, each by itself. The update is that of the whole batch.
     Blocks: the updates of all that are trained, together.
     Weights: all parameters, biases included; the change is taken in float64.
-    Updates: raw, as the optimiser gets them.
+    Updates: raw, as the run's update makes them.
     Zeros: the angle is NaN if the change or the way is zero.
     """
 
