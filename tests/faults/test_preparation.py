@@ -5,6 +5,7 @@ If it fails: the score of one checkpoint on equal test images depends on trainin
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -131,3 +132,20 @@ def test_check_says_what_the_data_are(tmp_path: Path) -> None:
     assert "4 classes, training examples of each: 0: 0, 1: 15, 2: 15, 3: 15" in done.stdout
     assert "always saying class 1 has the test error 66.67 %" in done.stdout
     assert "no training example has class 0: where labels start at 1, subtract 1" in done.stderr
+
+
+def test_r2_compares_scaled_and_unscaled_targets(tmp_path: Path) -> None:
+    """Their losses are in other units, so that a report must not be read by them."""
+    path = write(tmp_path / "mine.npz", **arrays(values=True))
+    for scaling in ("none", "standard"):
+        settings = (*STANDARD[:-1], f"data.target_scaling={scaling}", f"name={scaling}")
+        run(toy(path, *settings), tmp_path / "runs" / scaling)
+    assert inside("report", tmp_path / "runs", "--out", tmp_path / "report").returncode == 0
+    with (tmp_path / "report" / "tables" / "results.csv").open(newline="") as file:
+        rows = {row["method"]: row for row in csv.DictReader(file)}
+    assert "R^2" in (tmp_path / "report" / "report.md").read_text()
+    for scaling in ("none", "standard"):
+        found, _ = evaluated(tmp_path / "runs" / scaling, "--details")
+        mean = (found["details"]["r2/0"] + found["details"]["r2/1"]) / 2
+        assert float(rows[scaling]["r2_mean"]) == pytest.approx(mean, rel=1e-6)
+        assert found["r2"] == pytest.approx(mean, rel=1e-12)

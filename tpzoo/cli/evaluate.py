@@ -103,6 +103,7 @@ def describe(found: Evaluation, details: bool = False) -> dict[str, Any]:
         "loss": found.score.loss if math.isfinite(found.score.loss) else None,
         "accuracy": found.score.accuracy,
         "balanced_accuracy": found.score.balanced_accuracy,
+        "r2": found.score.r2,
         **({"details": found.details.values()} if details else {}),
         **({"probes": plain(found.probes)} if found.probes else {}),
     }
@@ -112,5 +113,6 @@ def line(found: Evaluation) -> str:
     """The line for people."""
     accuracy = found.score.accuracy
     measured = "" if accuracy is None else f", accuracy {100 * accuracy:.2f} %"
+    measured += "" if found.score.r2 is None else f", R^2 {found.score.r2:.4f}"
     where = f"checkpoint {found.checkpoint}, epoch {found.epoch}, {found.examples} examples"
     return f"{found.split}: loss {found.score.loss:.4f}{measured} ({where})"

@@ -46,10 +46,10 @@ class LogRecord:
         step: training steps completed since the start of the run.
         values: numbers by name. Known names are ``train_loss``, ``train_accuracy``, ``valid_loss``,
             ``valid_accuracy``, ``test_loss`` and ``test_accuracy``, with ``valid_balanced_accuracy`` and
-            ``test_balanced_accuracy``; details are ``test_recall/CLASS``, ``test_confusion/LABEL/OUTPUT`` (counts above
-            0), ``test_rmse/TARGET`` and ``test_r2/TARGET``; probes use ``probe/name``; rates are ``lr/forward``
-            and ``lr/feedback``, with ``/block`` or ``/edge`` where they differ; times are ``train_pass_seconds`` and
-            ``feedback_pass_seconds``, without evaluation, probes and logs.
+            ``test_balanced_accuracy``, and of a regression ``valid_r2`` and ``test_r2``; probes use ``probe/name``.
+            Details are ``test_recall/CLASS``, ``test_confusion/LABEL/OUTPUT`` (counts above 0), ``test_rmse/TARGET``
+            and ``test_r2/TARGET``; rates ``lr/forward`` and ``lr/feedback``, with ``/block`` or ``/edge`` where they
+            differ; times ``train_pass_seconds`` and ``feedback_pass_seconds``, without evaluation, probes and logs.
         seconds: since the start of the run, earlier parts of a resumed run included.
     """
 

@@ -41,6 +41,7 @@ class Outcome:
         test: in that epoch, the test error in per cent, or for a regression the test loss.
         last_test: the same, after the last epoch.
         balanced: in the chosen epoch, the balanced test error in per cent: the mean over classes of their errors.
+        r2: in the chosen epoch, of a regression the mean R^2 of its targets on the test data.
         train_loss: in that epoch, the mean over its training pass.
     """
 
@@ -51,6 +52,7 @@ class Outcome:
     last_test: float | None
     train_loss: float | None
     balanced: float | None = None
+    r2: float | None = None
 
     @property
     def checkpoint(self) -> str:
@@ -81,7 +83,8 @@ def outcome(run: Run) -> Outcome:
     at = -1 if epoch is None else epoch
     balanced = errors(values(run, "test_balanced_accuracy")).get(at)
     train_loss = values(run, "train_loss").get(at)
-    return Outcome(run, chosen_by, epoch, test.get(at), test.get(last or -1), train_loss, balanced)
+    r2 = values(run, "test_r2").get(at)
+    return Outcome(run, chosen_by, epoch, test.get(at), test.get(last or -1), train_loss, balanced, r2)
 
 
 def _monitor(run: Run) -> Any:
@@ -195,6 +198,11 @@ def _text(results: Sequence[Result]) -> Iterable[str]:
             "Balanced: the mean over classes of their test errors, in the chosen epoch. Majority: the test error of"
             " always saying the class that has most training examples."
         )
+    if any(each.r2 is not None for result in results for each in result.counted):
+        yield (
+            "R^2: the mean over targets, in the chosen epoch, on the test data. Losses of scaled and of unscaled"
+            " targets are not in one unit; R^2 is."
+        )
     for chosen_by, meaning in MEANINGS.items():
         found = [r.method.label for r in results if any(each.chosen_by == chosen_by for each in r.counted)]
         if found:
@@ -223,9 +231,10 @@ def _grid(results: Sequence[Result]) -> Grid:
     unit = results[0].unit
     several = len({result.method.data for result in results}) > 1
     balanced = any(result.over_seeds("balanced").mean is not None for result in results)
+    fitted = any(result.over_seeds("r2").mean is not None for result in results)
     columns = ["method", *(["data"] if several else []), f"test {unit} at the best epoch", f"last test {unit}",
-               *(["balanced", "majority"] if balanced else []), "train loss", "best epoch", "s per epoch", "epochs",
-               "seeds"]  # fmt: skip
+               *(["balanced", "majority"] if balanced else []), *(["R^2"] if fitted else []),
+               "train loss", "best epoch", "s per epoch", "epochs", "seeds"]  # fmt: skip
     rows = []
     for result in results:
         number: Callable[[float | None], str] = short if unit == "loss" else fixed
@@ -236,6 +245,7 @@ def _grid(results: Sequence[Result]) -> Grid:
             _plus_minus(result.over_seeds("test"), number),
             _plus_minus(result.over_seeds("last_test"), number),
             *([fixed(result.over_seeds("balanced").mean), fixed(result.majority)] if balanced else []),
+            *([_plus_minus(result.over_seeds("r2"), short)] if fitted else []),
             _plus_minus(result.over_seeds("train_loss"), short),
             ", ".join(map(str, epochs)) or DASH,
             short(result.seconds, 3),
@@ -251,7 +261,7 @@ def _plus_minus(found: Moments, number: Callable[[float | None], str]) -> str:
 
 
 def _methods_table(results: Sequence[Result], settings: Sequence[str]) -> Table:
-    figures = ("test", "last_test", "balanced", "train_loss", "epoch")
+    figures = ("test", "last_test", "balanced", "r2", "train_loss", "epoch")
     columns = [
         "method", "data", "measure", "chosen_by",
         *(f"{name}_{part}" for name in figures for part in ("mean", "sd", "n")),
@@ -278,14 +288,14 @@ def _cells(method: Method, settings: Sequence[str]) -> list[Any]:
 
 def _runs_table(results: Sequence[Result], settings: Sequence[str]) -> Table:
     columns = ["method", "seed", "split_seed", "folder", "status", "epochs", "chosen_by", "best_epoch", "measure",
-               "test", "last_test", "balanced", "majority", "train_loss", "seconds_per_epoch", "counted", "checkpoint",
-               *settings]  # fmt: skip
+               "test", "last_test", "balanced", "majority", "r2", "train_loss", "seconds_per_epoch", "counted",
+               "checkpoint", *settings]  # fmt: skip
     rows = []
     for result in results:
         for each in result.outcomes:
             run = each.run
             rows.append([result.method.label, *run.seed, str(run.folder), run.status, run.epoch, each.chosen_by,
                          each.epoch, result.unit, each.test, each.last_test, each.balanced, run.baseline,
-                         each.train_loss, epoch_seconds(run), int(run in result.method.counted), each.checkpoint,
-                         *_cells(result.method, settings)])  # fmt: skip
+                         each.r2, each.train_loss, epoch_seconds(run), int(run in result.method.counted),
+                         each.checkpoint, *_cells(result.method, settings)])  # fmt: skip
     return Table("runs", "one row for a run", columns, rows)

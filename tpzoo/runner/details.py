@@ -89,6 +89,12 @@ class Details:
         found: list[float] = torch.where(about_mean > 0, 1 - self.errors / about_mean, torch.nan).tolist()
         return found
 
+    @property
+    def mean_r2(self) -> float | None:
+        """The mean R^2 over the targets that vary; None where there are none."""
+        known = [value for value in self.r2 if not math.isnan(value)]
+        return sum(known) / len(known) if known else None
+
     def values(self) -> dict[str, float]:
         """All of it by name: ``recall/3``, ``confusion/3/5`` (label, output), ``rmse/0`` and ``r2/0``."""
         found = {f"recall/{i}": value for i, value in enumerate(self.recall) if not math.isnan(value)}

@@ -16,11 +16,19 @@ from tpzoo.runner.details import Details
 
 @dataclass(frozen=True)
 class Score:
-    """Mean loss, and where there are classes the fraction classified correctly and the mean of that over classes."""
+    """How good a network is on a split.
+
+    Attributes:
+        loss: the mean.
+        accuracy, balanced_accuracy: the fraction classified correctly, and the mean of that over classes; None where
+            there are no classes.
+        r2: of a regression the mean R^2 over its targets, whatever they are scaled with; None for classes.
+    """
 
     loss: float
     accuracy: float | None
     balanced_accuracy: float | None = None
+    r2: float | None = None
 
 
 @torch.no_grad()
@@ -36,7 +44,8 @@ def evaluate(
         totals.add(out, data.labels(y), loss)
         details.add(out, y)
     network.train(training)
-    return replace(totals.score(), balanced_accuracy=details.balanced_accuracy), details
+    score = replace(totals.score(), balanced_accuracy=details.balanced_accuracy, r2=details.mean_r2)
+    return score, details
 
 
 class Totals:

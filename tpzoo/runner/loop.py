@@ -265,5 +265,5 @@ def _place(phase: Phase) -> str:
 
 
 def _named(split: str, score: Score) -> dict[str, float]:
-    found = {"accuracy": score.accuracy, "balanced_accuracy": score.balanced_accuracy}
+    found = {"accuracy": score.accuracy, "balanced_accuracy": score.balanced_accuracy, "r2": score.r2}
     return {f"{split}_loss": score.loss} | {f"{split}_{name}": each for name, each in found.items() if each is not None}
