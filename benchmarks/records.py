@@ -30,6 +30,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -76,15 +77,16 @@ def measured(
         print(f"{name}, seed {seed}: done", flush=True)
     found = find_runs(folders).runs
     built = build(loaded.experiment, loaded.catalogue)
+    made_in = last_session(folders[-1])
     return RunRecord(
         name=name,
         config=config,
         overrides=tuple(overrides),
         config_hash=loaded.hash,
         data=str(built.data_identity["digest"]),
-        commit=measured_at(folders[-1]),
-        threads=threads,
-        torch=str(torch.__version__),
+        commit=measured_at(made_in),
+        threads=made_in["threads"],
+        torch=made_in["packages"]["torch"],
         cpu=torch.backends.cpu.get_cpu_capability(),
         test_examples=len(built.data.test) if built.data.spec.task == "classification" else 0,
         epochs=loaded.experiment.epochs,
@@ -94,9 +96,15 @@ def measured(
     )
 
 
-def measured_at(folder: Path) -> str:
+def last_session(folder: Path) -> dict[str, Any]:
+    """What a run was made with: a folder that is read may be older than this process."""
+    found: dict[str, Any] = json.loads((folder / "environment.json").read_text("utf-8"))["sessions"][-1]
+    return found
+
+
+def measured_at(session: Mapping[str, Any]) -> str:
     """The commit of tpzoo that a run was made with, with ``+`` where files differed from it."""
-    revision = json.loads((folder / "environment.json").read_text("utf-8"))["sessions"][-1].get("revision")
+    revision = session.get("revision")
     return commit() if revision is None else revision["commit"] + "+" * bool(revision["changed"])
 
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import statistics
 import tempfile
 from pathlib import Path
 
 from tpzoo.config import load
 from tpzoo.plugin.discovery import load_catalogue
-from tpzoo.report.metrics import read_metrics
+from tpzoo.report.last_epoch import of_last_epoch
+from tpzoo.report.runs import find_runs
 from tpzoo.runner import train
 
 CONFIG = Path(__file__).parents[1] / "configs" / "ernoult2022" / "digits_resnet_ldrl.yaml"
@@ -51,16 +51,11 @@ def measured(feedback: str, activation: str, overrides: list[str]) -> list[tuple
     loaded = load(CONFIG, overrides, catalogue)
     with tempfile.TemporaryDirectory() as folder:
         summary = train(loaded, catalogue, run_dir=Path(folder), quiet=True)
-        probes = read_metrics(Path(folder), "probe")
-        chain = json.loads((Path(folder) / "environment.json").read_text("utf-8"))["blocks"]  # from input to output
+        (run,) = find_runs([Path(folder)]).runs
     accuracy = f"{100 * (summary.test_accuracy or 0):.2f}"
-    last = max(epoch for series in probes.values() for epoch in series.epochs)
-    found = {}
-    for name, series in probes.items():
-        values = [value for epoch, value in zip(series.epochs, series.values, strict=True) if epoch == last]
-        found[name] = f"{statistics.mean(values):.2f}"
-    blocks = [name.removeprefix("bp_angle/") for name in probes if name.startswith("bp_angle/")]
-    below = dict(zip(chain[1:], chain[:-1], strict=True))  # whose name the map has that inverts a block
+    found = {name: f"{statistics.mean(of_last_epoch(series)):.2f}" for name, series in run.probes.items()}
+    blocks = [name.removeprefix("bp_angle/") for name in run.probes if name.startswith("bp_angle/")]
+    below = dict(zip(run.blocks[1:], run.blocks[:-1], strict=True))  # whose name the map has that inverts a block
     return [
         (
             feedback,

@@ -3,8 +3,8 @@
     python benchmarks/train_recipes.py [--threads 2] [--seeds 0 1 2] [--runs DIR [--finished]] [--csv FILE]
                                        CONFIG... [key=value ...]
 
-For each recipe and seed: test error after the last epoch and at the best validation epoch, and the median seconds of an
-epoch (training and evaluation; without the first, which holds start-up and pre-training, if there are more); with
+For each recipe and seed: test error after the last epoch and at the best validation epoch, and the seconds of an epoch
+(mean over epochs of the training passes, those of the feedback included, without pre-training and evaluation); with
 several seeds also their mean and standard deviation. A seed is also that of the validation split. With ``--runs`` the
 run folders are kept, as DIR/NAME-SEED: a second call trains only what is missing and goes on with what was cut off.
 With ``--finished`` too it trains nothing and writes down what DIR holds.

@@ -64,8 +64,8 @@ FIGURES = {
         "python benchmarks/train_recipes.py --threads 1 --csv docs/data/meulemans2020_seconds.csv"
         " configs/meulemans2020/mnist/{bp,dtp,ddtp_linear,dfa,dtp_pretrained,dtpdrl,ddtp_rhl,ddtp_control}.yaml"
         " epochs=2 feedback_training.pretrain_epochs=0",
-        "The second of two epochs on a quiet machine, evaluations and extra feedback epochs of the preset included,"
-        " pre-training left out. Errors are those after 2 epochs.",
+        "Mean of two epochs on a quiet machine: training passes and extra feedback epochs of the preset, without"
+        " evaluation and pre-training. Errors are those after 2 epochs.",
     ),
     "meulemans2020_jacobians": (
         "Exact Gauss-Newton targets: cost of the Jacobians",

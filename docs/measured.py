@@ -9,6 +9,7 @@ import re
 import statistics
 import textwrap
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tpzoo.report.run_record import BEST, ERROR, RunRecord, read_records
@@ -50,8 +51,6 @@ TABLES: dict[str, tuple[str, str]] = {
 
 def tables() -> Iterator[str]:
     """The measured test errors, a table for each group of recipes."""
-    from fnmatch import fnmatchcase
-
     records = read_records(RECORDS)
     for patterns, (title, note) in TABLES.items():
         chosen = [record for name, record in records.items() if any(fnmatchcase(name, p) for p in patterns.split("|"))]
@@ -93,8 +92,8 @@ NUMBER = re.compile(r"(<!-- number (\S+) (\S+) (\S+) -->)[^<]*(<!-- / -->)")
 def filled(text: str) -> str:
     """Markdown whose ``<!-- number NAME QUANTITY WHAT -->...<!-- / -->`` hold what the records say.
 
-    WHAT is mean, sd, min, max or a seed; test errors have two decimals, all else one. ``accuracy`` is 100 less the
-    error.
+    WHAT is mean, sd, min, max or a seed; test errors have two decimals, all else one. QUANTITY may be
+    ``test_accuracy``, which is 100 less the error.
     """
     records = read_records(RECORDS)
 

@@ -57,6 +57,7 @@ class ScaledGradient(SingleStep):
     def gradients(self, trace: Trace, displacements: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return local_gradients(trace, {node: self.scaled(trace, node, d) for node, d in displacements.items()})
 
+    @final
     def scaled(self, trace: Trace, node: str, d: Tensor) -> Tensor:
         """``d`` (batch, ...) of a node times the factor of its block."""
         factor = self.factor(trace[node].block, d[0].numel())

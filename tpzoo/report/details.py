@@ -32,16 +32,8 @@ def section(methods: Sequence[Method]) -> Section:
 
 def _add(made: Section, kind: str, title: str, methods: Sequence[Method]) -> None:
     prefix = f"test_{kind}/"
-    names = sorted(
-        {
-            name.removeprefix(prefix)
-            for m in methods
-            for run in m.counted
-            for name in run.details
-            if name.startswith(prefix)
-        },
-        key=natural,
-    )
+    known = {name for method in methods for run in method.counted for name in run.details}
+    names = sorted((name.removeprefix(prefix) for name in known if name.startswith(prefix)), key=natural)
     if not names:
         return
     found = {(name, m.index): _over_seeds(m, prefix + name) for name in names for m in methods}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,10 +83,6 @@ class RunRecord:
     def mean(self, quantity: str) -> float:
         """The mean over the seeds."""
         return sum(self.of(quantity)) / len(self.of(quantity))
-
-    def sd(self, quantity: str) -> float:
-        """The standard deviation over the seeds, of n - 1."""
-        return statistics.stdev(self.of(quantity))
 
     def allowed(self, quantity: str) -> tuple[float, float]:
         """What a test error may be when it is measured again: the seeds' range, widened by three test examples."""

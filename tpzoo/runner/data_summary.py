@@ -22,9 +22,9 @@ def class_counts(data: Data) -> tuple[int, ...]:
 def baseline(data: Data) -> dict[str, Any]:
     """What takes no learning: the test error in per cent of always saying the commonest training class.
 
-    Of a regression nothing: its R^2 already compares with the mean.
+    The classes must have been counted. Of a regression nothing: its R^2 already compares with the mean.
     """
-    counts = class_counts(data)
+    counts = data.spec.class_counts
     if not counts:
         return {}
     most = counts.index(max(counts))
@@ -39,7 +39,7 @@ def describe_data(data: Data) -> list[str]:
     found = ", ".join(f"{len(split)} {name}" for name, split in sizes.items() if split is not None)
     stored = f"{str(x.dtype).removeprefix('torch.')} {tuple(x.shape[1:])}"
     lines = [f"examples: {stored} as stored, {tuple(spec.input_shape)} as the network gets them; {found}"]
-    counts = class_counts(data)
+    counts = spec.class_counts
     if not counts:
         return [*lines, f"regression of {spec.output_size} value{'s' * (spec.output_size != 1)}"]
     shown = ", ".join(f"{i}: {count}" for i, count in enumerate(counts[:MOST_SHOWN]))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -73,8 +75,7 @@ class Details:
     @property
     def balanced_accuracy(self) -> float | None:
         """The mean recall over the classes that have examples; None where there are no classes."""
-        known = [value for value in self.recall if not math.isnan(value)]
-        return sum(known) / len(known) if known else None
+        return _mean(self.recall)
 
     @property
     def rmse(self) -> list[float]:
@@ -92,17 +93,19 @@ class Details:
     @property
     def mean_r2(self) -> float | None:
         """The mean R^2 over the targets that vary; None where there are none."""
-        known = [value for value in self.r2 if not math.isnan(value)]
-        return sum(known) / len(known) if known else None
+        return _mean(self.r2)
 
     def values(self) -> dict[str, float]:
         """All of it by name: ``recall/3``, ``confusion/3/5`` (label, output), ``rmse/0`` and ``r2/0``."""
         found = {f"recall/{i}": value for i, value in enumerate(self.recall) if not math.isnan(value)}
         if self.confusion is not None:
-            for row, counts in enumerate(self.confusion.tolist()):
-                found.update(
-                    {f"confusion/{row}/{column}": float(count) for column, count in enumerate(counts) if count}
-                )
+            for label, output in self.confusion.nonzero().tolist():
+                found[f"confusion/{label}/{output}"] = float(self.confusion[label, output])
         found.update({f"rmse/{i}": value for i, value in enumerate(self.rmse)})
         found.update({f"r2/{i}": value for i, value in enumerate(self.r2) if not math.isnan(value)})
         return found
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    known = [value for value in values if not math.isnan(value)]
+    return statistics.fmean(known) if known else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,9 +76,8 @@ def _buffers_rest(built: Built) -> Iterator[None]:
 
 def _moments(values: list[float]) -> Moments:
     known = [value for value in values if not math.isnan(value)]
-    mean = sum(known) / len(known) if known else math.nan
-    spread = math.sqrt(sum((v - mean) ** 2 for v in known) / (len(known) - 1)) if len(known) > 1 else math.nan
-    return Moments(mean, spread, len(known))
+    mean = statistics.fmean(known) if known else math.nan
+    return Moments(mean, statistics.stdev(known) if len(known) > 1 else math.nan, len(known))
 
 
 def plain(found: Mapping[str, Moments]) -> dict[str, dict[str, float | int | None]]:

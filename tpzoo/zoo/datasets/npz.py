@@ -138,8 +138,7 @@ def _target_scale(name: str, spec: DataSpec, y: Tensor, path: Path) -> Normalise
         return None
     if spec.task != "regression":
         raise SettingError(f"{path}: target_scaling is for a regression, and these labels are classes")
-    mean, std = y.double().mean(0), y.double().std(0, correction=0)
-    return Normalise(mean.tolist(), torch.where(std > 0, std, 1.0).tolist())
+    return _standard(y)
 
 
 def _normalise(name: str, x: Tensor) -> Normalise | None:
@@ -147,8 +146,12 @@ def _normalise(name: str, x: Tensor) -> Normalise | None:
         return None
     if name == "half":
         return Normalise(*HALF)
-    scaled = x.double() / 255 if x.dtype == torch.uint8 else x.double()
-    over = [0, *range(2, x.dim())]
-    mean, std = scaled.mean(over), scaled.std(over, correction=0)
+    return _standard(x.double() / 255 if x.dtype == torch.uint8 else x)
+
+
+def _standard(values: Tensor) -> Normalise:
+    """To mean 0 and deviation 1 over ``values`` (count, ...), by channel or feature."""
+    over = [0, *range(2, values.dim())]
+    mean, std = values.double().mean(over), values.double().std(over, correction=0)
     # a feature that never varies carries nothing; 1 keeps it at zero instead of dividing by nothing
     return Normalise(mean.tolist(), torch.where(std > 0, std, 1.0).tolist())

@@ -16,7 +16,7 @@ from tpzoo import Data, DataSpec, Split, hold_out
 from tpzoo.errors import SettingError
 from tpzoo.zoo.datasets.plugin import TeacherSettings
 
-ELSEWHERE = ("root", "download", "validation", "split_seed")
+ELSEWHERE = ("root", "download", "validation", "stratified", "split_seed")
 """Settings that do not change what is generated."""
 
 
