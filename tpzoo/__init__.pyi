@@ -9,6 +9,22 @@ from tpzoo.config import (
     LoadedConfig as LoadedConfig,
     load as load,
 )
+from tpzoo.cut.errors import (
+    CutError as CutError,
+)
+from tpzoo.cut.functions import (
+    TokenMean as TokenMean,
+)
+from tpzoo.cut.graph import (
+    GraphBlock as GraphBlock,
+    boundary as boundary,
+)
+from tpzoo.cut.places import (
+    SplitAt as SplitAt,
+)
+from tpzoo.cut.split import (
+    split as split,
+)
 from tpzoo.digests import (
     file_digest as file_digest,
     stored_digest as stored_digest,

@@ -25,4 +25,4 @@ TWINS = [entry.record for entry in CATALOGUE.entries("twin") if entry.distributi
 def test_twins_conform(record: Record) -> None:
     outcomes = check(record, CATALOGUE)
     assert [f"{found.case.name}: {found.message}" for found in outcomes if not found.ok] == []
-    assert (record.name == "pieces.Glue") == ("the record has no examples" in {found.message for found in outcomes})
+    assert "the record has no examples" not in {found.message for found in outcomes}

@@ -13,7 +13,7 @@ from tpzoo.assembly.method import Chosen, nested
 from tpzoo.assembly.parts import build_feedback
 from tpzoo.config.single import settings_from
 from tpzoo.plugin.discovery import load_catalogue
-from tpzoo_timm.parts import Permute, PermuteTwin, Scale, ScaleTwin, SpreadTokens, TokenMean
+from tpzoo_timm.parts import Permute, PermuteTwin, Scale, ScaleTwin
 
 CATALOGUE = load_catalogue(["tpzoo_timm.plugin"])
 MIRRORED = ("resnet", "resnet_basic", "resnet_bottleneck", "vgg", "vgg_norm", "convnext", "mixer", "regnet")
@@ -71,7 +71,7 @@ def test_mirrored_weights_have_the_names_and_shapes_of_the_network(family: str, 
 
 @pytest.mark.parametrize(
     ("family", "message"),
-    [("vit", "Glue.*mean|Glue.*getitem"), ("efficientnet", "InvertedResidual"), ("regnet_se", "SEModule")],
+    [("vit", "GraphBlock"), ("efficientnet", "InvertedResidual"), ("regnet_se", "SEModule")],
 )
 def test_a_layer_without_a_twin_is_named_with_what_works(family: str, message: str) -> None:
     network = make(family, "block")
@@ -105,9 +105,3 @@ def test_a_scale_is_its_own_adjoint_with_the_gradient_of_autograd(axis: int) -> 
     torch.testing.assert_close((twin(v, {}) * cotangent).sum(), (v * layer(cotangent)).sum())
     (expected,) = torch.autograd.grad((twin(v, {}) * cotangent).sum(), [twin.scale.weight])
     torch.testing.assert_close(twin.gradient(v, cotangent, {})["scale.weight"], expected)
-
-
-def test_every_token_gets_the_mean() -> None:
-    v = torch.randn(2, 3)
-    twin = SpreadTokens(TokenMean(), ends((4, 3), (3,)))
-    torch.testing.assert_close(TokenMean()(twin(v, {})), v)

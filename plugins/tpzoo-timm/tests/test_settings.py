@@ -13,15 +13,17 @@ from families import SPEC
 from safetensors.torch import save_file
 
 from tpzoo import DataError, SettingError
+from tpzoo.engine.randomness import find_draws
 from tpzoo_timm.model import build
 from tpzoo_timm.settings import TimmSettings
 
 
 @pytest.mark.parametrize("name", ["drop_rate", "drop_path"])
-def test_random_masks_are_refused(name: str) -> None:
-    with pytest.raises(SettingError, match=f"{name} is 0.1") as caught:
-        TimmSettings(**{name: 0.1})
-    assert f"set {name} to 0" in caught.value.hint
+def test_random_masks_are_drawn_by_the_blocks_that_have_them(name: str) -> None:
+    network = build("vit_tiny_patch16_224", TimmSettings(options={"depth": 1}, **{name: 0.5}), SPEC)
+    find_draws(network, torch.device("cpu"), torch.float32)
+    drawing = [block for block, made in network.blocks.items() if made.draws]
+    assert drawing == (["head"] if name == "drop_rate" else [])  # of one block, the depth rate is 0
 
 
 @pytest.mark.parametrize(
@@ -36,11 +38,6 @@ def test_options_do_not_reach_around_settings(options: dict[str, Any], hint: str
     with pytest.raises(SettingError, match="cannot be set") as caught:
         TimmSettings(options=options)
     assert hint in caught.value.hint
-
-
-def test_dropout_inside_options_is_found_in_the_model() -> None:
-    with pytest.raises(SettingError, match="drops values at random"):
-        build("vit_tiny_patch16_224", TimmSettings(options={"depth": 1, "proj_drop_rate": 0.1}), SPEC)
 
 
 def test_an_unknown_option_is_timms_to_refuse() -> None:

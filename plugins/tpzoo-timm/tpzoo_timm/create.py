@@ -1,9 +1,7 @@
-"""Make a timm model for a data set: its classes, channels and image size; nothing random, nothing in place."""
+"""Make a timm model for a data set: its classes, channels and image size; nothing in place."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import timm
@@ -37,7 +35,9 @@ def create(name: str, settings: TimmSettings, spec: DataSpec) -> nn.Module:
 def arguments(name: str, settings: TimmSettings, spec: DataSpec) -> dict[str, Any]:
     """What is passed to ``timm.create_model``."""
     channels, *size = spec.input_shape
-    found = {**settings.options, "num_classes": spec.output_size, "in_chans": channels, "img_size": tuple(size)}
+    rates = {"drop_rate": settings.drop_rate, "drop_path_rate": settings.drop_path}
+    data = {"num_classes": spec.output_size, "in_chans": channels, "img_size": tuple(size)}
+    found = {**settings.options, **rates, **data}
     if not settings.pretrained:
         return found
     weights = find_weights(name, settings.checkpoint_path)
@@ -46,7 +46,7 @@ def arguments(name: str, settings: TimmSettings, spec: DataSpec) -> dict[str, An
 
 def _first_that_works(name: str, wanted: dict[str, Any]) -> nn.Module:
     """Not every model takes ``img_size`` or the drop rates: what it does not know is left out."""
-    attempt = {"drop_rate": 0.0, "drop_path_rate": 0.0, **wanted}
+    attempt = dict(wanted)
     while True:
         try:
             return timm.create_model(name, **attempt)
@@ -65,14 +65,3 @@ def _refused(name: str, wanted: dict[str, Any], error: Exception) -> SettingErro
     weights = f" with the weights {wanted['pretrained_cfg_overlay']['file']}" if "pretrained" in wanted else ""
     what = f"timm cannot make '{name}'{weights} for images of {height} x {width} pixels: {reason}"
     return SettingError(what, "change architecture.options (such as patch_size), or choose another model or data set")
-
-
-@contextlib.contextmanager
-def mode(model: nn.Module, training: bool) -> Iterator[None]:
-    """Put a model into training or evaluation mode for a while."""
-    before = model.training
-    model.train(training)
-    try:
-        yield
-    finally:
-        model.train(before)

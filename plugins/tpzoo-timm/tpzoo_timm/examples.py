@@ -9,6 +9,7 @@ from timm.layers import (
     BatchNormAct2d,
     ClassifierHead,
     ConvNormAct,
+    DropPath,
     LayerNorm,
     LayerNorm2d,
     Mlp,
@@ -19,7 +20,7 @@ from timm.layers import (
 from timm.models import convnext, mlp_mixer, regnet, resnet, vgg
 from torch import nn
 
-from tpzoo_timm.parts import Permute, Scale, TokenMean
+from tpzoo_timm.parts import Permute, Scale
 
 Examples = list[tuple[nn.Module, tuple[int, ...]]]
 
@@ -65,6 +66,7 @@ EXAMPLES: Mapping[str, Callable[[], Examples]] = {
     ],
     "mlp_mixer.MixerBlock": lambda: [(mlp_mixer.MixerBlock(4, 6), (6, 4))],
     "vgg.ConvMlp": lambda: [(vgg.ConvMlp(2, 4, 3, drop_rate=0.0), size) for size in ((2, 3, 3), (2, 2, 1))],
+    "layers.DropPath": lambda: [(DropPath(0.3), (4, 3))],
     "layers.Mlp": lambda: [(Mlp(4, 6, 3), (4,)), (Mlp(4, 6, norm_layer=nn.LayerNorm), (5, 4))],
     "layers.ConvNormAct": lambda: [(ConvNormAct(3, 4, 3, 2), (3, 7, 7))],
     "layers.BatchNormAct2d": lambda: [(BatchNormAct2d(3), (3, 4, 5))],
@@ -79,6 +81,5 @@ EXAMPLES: Mapping[str, Callable[[], Examples]] = {
     },
     "parts.Permute": lambda: [(Permute(0, 2, 3, 1), (2, 3, 4)), (Permute(0, 2, 1), (3, 3))],
     "parts.Scale": lambda: [(Scale(torch.rand(3), -1), (4, 3)), (Scale(torch.rand(3), -3), (3, 3, 3))],
-    "parts.TokenMean": lambda: [(TokenMean(), (4, 3))],
 }
 """By the name of the record."""

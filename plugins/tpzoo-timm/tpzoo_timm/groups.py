@@ -9,7 +9,7 @@ from timm.models import group_parameters
 from timm.models.vgg import VGG
 from torch import nn
 
-from tpzoo_timm.cut import CutError
+from tpzoo import CutError
 
 
 def layer_groups(model: nn.Module, credit: str) -> dict[str, int]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import torch
+from timm.models import get_notrace_functions
 from torch import nn
 
-from tpzoo import DataSpec, Network
+from tpzoo import CutError, DataSpec, Network, boundary, split
 from tpzoo.errors import SettingError
-from tpzoo_timm.create import create, mode
-from tpzoo_timm.cut import CutError, cut
+from tpzoo_timm.create import create
 from tpzoo_timm.groups import layer_groups
 from tpzoo_timm.settings import TimmSettings
-from tpzoo_timm.verify import check_still, verify
 
 
 def build(name: str, settings: TimmSettings, spec: DataSpec) -> Network:
@@ -25,34 +28,50 @@ def build(name: str, settings: TimmSettings, spec: DataSpec) -> Network:
     sample = torch.randn(2, *spec.input_shape, generator=torch.Generator().manual_seed(0))
     check_run(name, model, sample)
     try:
-        network = cut_network(model, settings.credit, sample)
-        verify(model, network, sample)
+        return cut_network(model, settings.credit, sample)
     except CutError as error:
         what = f"timm/{name} cannot be cut exactly into a chain of blocks with credit '{settings.credit}': {error.what}"
         raise SettingError(what, _instead(settings.credit)) from error
-    return network
 
 
-def cut_network(model: nn.Module, credit: str, sample: torch.Tensor) -> Network:
-    """The blocks of ``model`` as a network; not yet compared with it.
+def cut_network(model: nn.Module, credit: str, sample: torch.Tensor, compare: bool = True) -> Network:
+    """The blocks of ``model`` as a network: ``stem``, timm's groups by the names of their modules, ``head``.
 
     Raises:
         CutError: it cannot be cut.
     """
-    check_still(model)
     groups = layer_groups(model, credit)
-    with mode(model, False):
-        blocks = cut(model, groups, sample)
+    with _head_marked(model):
+        cut = split(model, sample, groups, functions=get_notrace_functions(), compare=compare)
+    first, *names, last = cut.blocks
+    blocks = {name: cut.blocks[old] for name, old in zip(["stem", *names, "head"], [first, *names, last], strict=True)}
+    return Network(blocks, sample.shape[1:])  # type: ignore[arg-type]
+
+
+@contextmanager
+def _head_marked(model: nn.Module) -> Iterator[None]:
+    """While it is cut, a model says where its head begins: with the pool, which would else be the last group's."""
+    head = getattr(model, "forward_head", None)
+    if head is None:
+        yield
+        return
+
+    def marked(x: Any, *arguments: Any, **options: Any) -> Any:
+        return head(boundary(x), *arguments, **options)
+
+    model.forward_head = marked  # type: ignore[assignment]
     try:
-        return Network(blocks, sample.shape[1:])
-    except SettingError as error:
-        raise CutError(error.what) from error
+        yield
+    finally:
+        del model.forward_head
 
 
 def check_run(name: str, model: nn.Module, sample: torch.Tensor) -> None:
     """Raise :class:`SettingError` if the model cannot take such images at all."""
+    training = model.training
+    model.eval()
     try:
-        with mode(model, False), torch.no_grad():
+        with torch.no_grad():
             model(sample)
     except Exception as error:  # layers can raise anything about sizes that they cannot handle
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -61,6 +80,8 @@ def check_run(name: str, model: nn.Module, sample: torch.Tensor) -> None:
         raise SettingError(
             what, "use larger images, another model, or architecture.options such as patch_size"
         ) from error
+    finally:
+        model.train(training)
 
 
 def _instead(credit: str) -> str:

@@ -1,4 +1,4 @@
-"""Layers that timm's models write as code: a permutation, a scale by channel, a mean over tokens; and their twins."""
+"""Layers that timm's models write as code: a permutation, a scale by channel; and their twins."""
 
 from __future__ import annotations
 
@@ -36,13 +36,6 @@ class Scale(nn.Module):
         return x * self.weight.view(-1, *(1,) * (-1 - self.axis))
 
 
-class TokenMean(nn.Module):
-    """(batch, tokens, channels) -> (batch, channels)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.mean(dim=1)
-
-
 @final
 class PermuteTwin(LinearTwin):
     """The axes as they were. Values move in memory, so that it is no reshape."""
@@ -76,21 +69,6 @@ class ScaleTwin(WeightedLinearTwin):
         axis = v.dim() + self.scale.axis
         others = [i for i in range(v.dim()) if i != axis]
         return {"scale.weight": torch.sum(v * cotangent, dim=others)}
-
-
-@final
-class SpreadTokens(LinearTwin):
-    """(batch, channels) -> (batch, tokens, channels): every token gets the same value, as with average pools."""
-
-    def __init__(self, layer: TokenMean, ends: TwinEnds) -> None:
-        super().__init__()
-        self.tokens = ends.shape_in[0]
-
-    def forward(self, v: Tensor, side: Side) -> Tensor:
-        return v.unsqueeze(1).expand(-1, self.tokens, -1)
-
-    def difference(self, v: Tensor, d: Tensor, side: Side) -> Tensor:
-        return self(d, side)
 
 
 def inverse(order: Sequence[int]) -> tuple[int, ...]:

@@ -31,10 +31,9 @@ TWINS = {
         f"timm.layers.activations:{name}": ("the same activation", "parts:PointwiseTwin")
         for name in ("GELU", "GELUTanh", "QuickGELU", "Swish", "Mish", "HardSwish", "HardMish", "Sigmoid", "Tanh")
     },
-    "tpzoo_timm.pieces:Glue": ("none: it says which code has no inverse", "twins:glue"),
+    "timm.layers:DropPath": ("the identity, its mean over masks", "twins:through"),
     "tpzoo_timm.parts:Permute": ("the axes as they were", "parts:PermuteTwin"),
     "tpzoo_timm.parts:Scale": ("a scale with weights of its own", "parts:ScaleTwin"),
-    "tpzoo_timm.parts:TokenMean": ("every token gets the same value", "parts:SpreadTokens"),
 }
 
 
@@ -81,8 +80,8 @@ def tpzoo_twins() -> Iterator[Twin]:
     for module, (text, builder) in TWINS.items():
         package, _, layer = module.partition(":")
         name = f"{package.rpartition('.')[2]}.{layer}"
-        made = None if layer == "Glue" else partial(examples, name)  # any traced code: there is none to show
-        yield Twin(name=name, summary=text, module=module, build=f"tpzoo_timm.{builder}", examples=made)
+        build, made = f"tpzoo_timm.{builder}", partial(examples, name)
+        yield Twin(name=name, summary=text, module=module, build=build, examples=made)
 
 
 def examples(name: str) -> list[tuple[Any, tuple[int, ...]]]:

@@ -16,7 +16,7 @@ class TimmSettings:
     """Settings of every ``timm/<name>``.
 
     Raises:
-        SettingError: dropout or stochastic depth is asked for, or ``options`` holds what is set elsewhere.
+        SettingError: ``options`` holds what is set elsewhere.
     """
 
     credit: str = setting(
@@ -26,15 +26,11 @@ class TimmSettings:
         False, help="start from published weights: those in timm's cache, or in `checkpoint_path`; never downloaded"
     )
     checkpoint_path: str = setting("", help="a file with weights for `pretrained`: .safetensors or .pth")
-    drop_rate: float = setting(0.0, help="dropout; must be 0")
-    drop_path: float = setting(0.0, help="stochastic depth; must be 0")
+    drop_rate: float = setting(0.0, minimum=0, maximum=1, help="dropout, as timm's model has it")
+    drop_path: float = setting(0.0, minimum=0, maximum=1, help="stochastic depth")
     options: dict[str, Any] = setting({}, help="further arguments of timm.create_model: patch_size, depths, act_layer")
 
     def __post_init__(self) -> None:
-        for name in ("drop_rate", "drop_path"):
-            if getattr(self, name) != 0:
-                what = f"{name} is {getattr(self, name)}, and a target would be set for another network than it trains"
-                raise SettingError(what, f"set {name} to 0: every pass of target propagation must be the same function")
         if clash := [name for name in self.options if name in TAKEN]:
             raise SettingError(f"options.{clash[0]} cannot be set", "; ".join(map(_instead, clash)))
         if self.checkpoint_path and not self.pretrained:

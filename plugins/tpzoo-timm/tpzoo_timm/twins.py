@@ -1,6 +1,6 @@
 """Twins of timm's layers: each is described by plain layers in a row or beside each other, whose twins are known.
 
-What does nothing (a dropout of rate 0, an identity) is left out. Twins have weights of their own; nothing is shared.
+Twins have weights of their own; nothing is shared.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from torch import nn
 from tpzoo import Chain, Residual, TwinEnds, TwinLayer
 from tpzoo.errors import UnknownComponentError
 from tpzoo_timm.parts import Permute, Scale
-from tpzoo_timm.pieces import IDLE, Glue, recording
 
 Build = Callable[[Any, TwinEnds], TwinLayer]
 
@@ -28,19 +27,14 @@ def row(*names: str) -> Build:
 
 
 def layers(module: nn.Module, *names: str) -> Chain:
-    """Those of the layers ``names`` that are there and do anything."""
+    """Those of the layers ``names`` that are there."""
     found = {name: getattr(module, name, None) for name in names}
-    return chain({name: layer for name, layer in found.items() if layer is not None})
-
-
-def chain(parts: dict[str, nn.Module]) -> Chain:
-    """Layers in a row without those that do nothing."""
-    return Chain({name: recording(layer) for name, layer in parts.items() if not isinstance(layer, IDLE)})
+    return Chain({name: layer for name, layer in found.items() if layer is not None})
 
 
 def children(layer: nn.Module, ends: TwinEnds) -> TwinLayer:
     """The twin of a module that runs all its children in order."""
-    return made(chain(dict(layer.named_children())), layer, ends)
+    return made(Chain(dict(layer.named_children())), layer, ends)
 
 
 def made(part: nn.Module, layer: nn.Module, ends: TwinEnds) -> TwinLayer:
@@ -88,14 +82,14 @@ def convnext_block(layer: Any, ends: TwinEnds) -> TwinLayer:
         parts = {"conv_dw": layer.conv_dw, "last": to_last, "norm": layer.norm, "mlp": layer.mlp, "first": to_first}
     if layer.gamma is not None:
         parts["gamma"] = Scale(layer.gamma, -3)
-    return made(residual(chain(parts), layer.shortcut), layer, ends)
+    return made(residual(Chain(parts), layer.shortcut), layer, ends)
 
 
 def mixer_block(layer: Any, ends: TwinEnds) -> TwinLayer:
     """An MLP over tokens and an MLP over channels, each beside a skip."""
     tokens = {"norm": layer.norm1, "turn": Permute(0, 2, 1), "mlp": layer.mlp_tokens, "back": Permute(0, 2, 1)}
     channels = {"norm": layer.norm2, "mlp": layer.mlp_channels}
-    return made(Chain({"tokens": residual(chain(tokens)), "channels": residual(chain(channels))}), layer, ends)
+    return made(Chain({"tokens": residual(Chain(tokens)), "channels": residual(Chain(channels))}), layer, ends)
 
 
 def conv_mlp(layer: Any, ends: TwinEnds) -> TwinLayer:
@@ -103,13 +97,13 @@ def conv_mlp(layer: Any, ends: TwinEnds) -> TwinLayer:
     size = tuple(max(layer.input_kernel_size, each) for each in ends.shape_in[1:])
     spread = nn.Identity() if size == ends.shape_in[1:] else nn.AdaptiveAvgPool2d(size)
     parts = {"spread": spread, "fc1": layer.fc1, "act1": layer.act1, "fc2": layer.fc2, "act2": layer.act2}
-    return made(chain(parts), layer, ends)
+    return made(Chain(parts), layer, ends)
 
 
 def norm_act(layer: Any, ends: TwinEnds) -> TwinLayer:
     """A norm that brings its activation."""
     norm = nn.BatchNorm2d(layer.num_features, layer.eps, affine=layer.affine)
-    return made(chain({"norm": norm, "act": layer.act}), layer, ends)
+    return made(Chain({"norm": norm, "act": layer.act}), layer, ends)
 
 
 def select_pool(layer: Any, ends: TwinEnds) -> TwinLayer:
@@ -120,12 +114,6 @@ def select_pool(layer: Any, ends: TwinEnds) -> TwinLayer:
     return made(Chain({"pool": pool, **({"flatten": nn.Flatten()} if len(ends.shape_out) == 1 else {})}), layer, ends)
 
 
-def glue(layer: Glue, ends: TwinEnds) -> TwinLayer:
-    """Code that joins layers has no twin.
-
-    Raises:
-        UnknownComponentError: always; it names the code.
-    """
-    code = [node for node in layer.graph.graph.nodes if node.op in ("call_function", "call_method")]
-    names = dict.fromkeys(str(getattr(node.target, "__name__", node.target)) for node in code)
-    raise UnknownComponentError(f"no twin for the module type Glue, code that is no layer: {', '.join(names)}", "")
+def through(layer: nn.Module, ends: TwinEnds) -> TwinLayer:
+    """Stochastic depth is inverted as any dropout."""
+    return ends.make(nn.Dropout(), ends.shape_in, ends.shape_out)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from torch import nn
 
-from tpzoo import ACTIVATION_NAMES, Chain, MaxPool, ModuleBlock, Residual, SplitChain, activation
+from tpzoo import ACTIVATION_NAMES, Chain, MaxPool, ModuleBlock, Residual, SplitChain, TokenMean, activation
 
 Examples = list[tuple[nn.Module, tuple[int, ...]]]
 
@@ -112,6 +112,12 @@ EXAMPLES: Mapping[str, Callable[[], Examples]] = {
     "Residual": residuals,
     "ModuleBlock": modules,
     "MaxPool": max_pools,
+    "TokenMean": lambda: [(TokenMean(), (4, 3))],
+    **{
+        name: lambda kind=name: [(getattr(nn, kind)(0.3), (2, 3, 5))]  # type: ignore[misc]
+        for name in ("Dropout", "Dropout1d", "Dropout2d", "AlphaDropout")
+    },
+    "Dropout3d": lambda: [(nn.Dropout3d(0.3), (2, 3, 5, 4))],
     "Activation": lambda: [(activation(name), shape) for name in ACTIVATION_NAMES for shape in ((5,), (2, 3, 5))],
     "Identity": on_both(nn.Identity),
     "Tanh": on_both(nn.Tanh),

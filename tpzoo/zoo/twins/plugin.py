@@ -20,6 +20,11 @@ TWINS = {
     "tpzoo:ModuleBlock": ("the twin of the module in it", "chain:module"),
     "tpzoo:MaxPool": ("every value back to the cell that won", "pooling:unpool"),
     "tpzoo:Activation": ("the same activation", "activation:build"),
+    "tpzoo:TokenMean": ("every token gets the same value", "tokens:build"),
+    **{
+        f"torch.nn:{name}": ("the identity, its mean over masks", "dropout:build")
+        for name in ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout")
+    },
     **{
         f"torch.nn:{name}": ("the same activation", "activation:build")
         for name in ("Identity", "Tanh", "Sigmoid", "ReLU", "ELU", "GELU", "SiLU", "LeakyReLU")
