@@ -9,6 +9,11 @@ from tpzoo.config import (
     LoadedConfig as LoadedConfig,
     load as load,
 )
+from tpzoo.cut.architecture import (
+    ModuleSettings as ModuleSettings,
+    example_for as example_for,
+    module_architecture as module_architecture,
+)
 from tpzoo.cut.errors import (
     CutError as CutError,
 )

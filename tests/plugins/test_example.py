@@ -23,7 +23,7 @@ def test_it_adds_an_entry_of_each_kind(environment: dict[str, str]) -> None:
     listed = json.loads(tpzoo("list", "--json", **environment).stdout)
     ours = {(item["kind"], item["name"]) for item in listed if item["distribution"] == "tpzoo-example"}
     assert ours == {
-        ("dataset", "rings"), ("architecture", "funnel"), ("map", "low_rank"), ("rule", "clipped"),
+        ("dataset", "rings"), ("architecture", "funnel"), ("map", "narrow"), ("rule", "clipped"),
         ("recipe", "example/rings"),
     }  # fmt: skip
 
@@ -39,7 +39,7 @@ def test_its_recipe_trains_by_name(environment: dict[str, str], tmp_path: Path) 
 
 
 def test_its_entries_mix_with_the_built_ins(environment: dict[str, str], tmp_path: Path) -> None:
-    overrides = ("epochs=1", "architecture=funnel", "feedback.map=tpzoo-example/low_rank", "rule=tpzoo-example/clipped")
+    overrides = ("epochs=1", "architecture=funnel", "feedback.map=tpzoo-example/narrow", "rule=tpzoo-example/clipped")
     done = tpzoo("train", *overrides, "--quiet", "--run-dir", tmp_path / "run", **environment)
     assert done.returncode == 0, done.stderr
     again = tpzoo("evaluate", tmp_path / "run", "--json", **environment)
@@ -49,7 +49,7 @@ def test_its_entries_mix_with_the_built_ins(environment: dict[str, str], tmp_pat
 
 def test_its_combinations_are_in_the_matrix(environment: dict[str, str]) -> None:
     found = json.loads(tpzoo("matrix", "--json", **environment).stdout)
-    chosen = {"feedback": "direct", "map": "low_rank", "learner": "drl", "rule": "clipped"}
+    chosen = {"feedback": "direct", "map": "narrow", "learner": "drl", "rule": "clipped"}
     assert {**chosen, "update": "minimal_norm", "output": "argmin", "notices": []} in found
 
 

@@ -31,11 +31,13 @@ from tpzoo.engine.draw import Share
 from tpzoo.zoo.feedback import direct, layerwise, mlp, random_hidden, tied
 from tpzoo.zoo.feedback.dense import DenseMap
 from tpzoo.zoo.feedback.linear import LinearMap
+from tpzoo.zoo.feedback.low_rank import LowRankMap
 from tpzoo.zoo.feedback.plugin import (
     DenseSettings,
     DirectSettings,
     LayerwiseSettings,
     LinearSettings,
+    LowRankSettings,
     MlpMapSettings,
     RandomHiddenSettings,
 )
@@ -59,6 +61,9 @@ MAPS: dict[str, MakeMap] = {
     "dense": partial(DenseMap, DenseSettings(init="torch")),
     "elu": partial(DenseMap, DenseSettings(activation="elu", init="torch")),
     "linear": partial(LinearMap, LinearSettings(bias=PerName(True), init="torch")),
+    "low_rank": partial(LowRankMap, LowRankSettings(rank=7, bias=PerName(True), init="torch")),
+    "gelu": partial(DenseMap, DenseSettings(activation="gelu", init="torch")),
+    "hard_sigmoid": partial(DenseMap, DenseSettings(activation="hard_sigmoid", init="torch")),
     "random_hidden": partial(random_hidden.build, RandomHiddenSettings(width=9, init="torch")),
     "random_hidden_recurrent": partial(
         random_hidden.build, RandomHiddenSettings(width=9, recurrent=True, activation="elu", bypass_last=False)

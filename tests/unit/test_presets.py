@@ -200,7 +200,7 @@ def test_data_and_network_are_those_of_the_paper(path: Path) -> None:
     assert (made.data.name, data.normalisation, data.flip, data.crop) == (network["data"], network["pixels"], False, 0)
     assert (made.loss.name, made.precision) == ("cross_entropy", "float32")
     assert made.architecture.name == ("cnn" if network["conv"] else "mlp")
-    assert (shape.activation, shape.init, shape.bias) == ("tanh", "xavier_normal", True)
+    assert (shape.activation, shape.init, shape.bias.value) == ("tanh", "xavier_normal", True)
     assert list(shape.hidden) == network["hidden"]
     assert [
         (conv.channels, conv.kernel, conv.stride, conv.pool_kernel, conv.pool_stride, conv.pool_padding)

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "digests": {"files"},
     "plugin": {"_version", "files"},
     "engine": {"files", "digests", "plugin.settings", "plugin.names", "plugin.suggest"},
-    "cut": {"engine", "plugin.suggest"},
+    "cut": {"engine", "plugin"},
     "assembly": {"plugin", "engine"},
     "config": {"plugin", "assembly.experiment", "assembly.legality", "recipes"},
     "runner": {"plugin", "engine", "assembly", "config", "files", "sealed", "_version"},

@@ -7,6 +7,7 @@ The subtraction is the definition that every difference here is tested against, 
 from __future__ import annotations
 
 import abc
+import math
 
 import torch
 from torch import Tensor, nn
@@ -107,8 +108,48 @@ class LeakyRelu(Activation):
         return torch.where((a > 0) == (moved > 0), same, self(moved) - self(a))
 
 
+class HardSigmoid(Activation):
+    """clip(a / 6 + 1/2, 0, 1), torch's hard sigmoid; its difference is that of a / 6, clipped at both ends."""
+
+    keeps_zero = False
+
+    def forward(self, a: Tensor) -> Tensor:
+        return F.hardsigmoid(a)
+
+    def difference(self, a: Tensor, d: Tensor) -> Tensor:
+        moved = a + d
+        inside = (a.abs() < 3) & (moved.abs() < 3)
+        return torch.where(inside, d / 6, F.hardsigmoid(moved) - F.hardsigmoid(a))
+
+
+class Gelu(Activation):
+    """GELU, a Phi(a) with the normal distribution Phi.
+
+    The difference is d Phi(a + d) + a (Phi(a + d) - Phi(a)); for |d| < 1/2 that of Phi is d times the mean density
+    between a and a + d, by Gauss and Legendre's rule with five points (its error is below 1e-13 there).
+    """
+
+    nodes = (0.0, 0.5384693101056831, 0.9061798459386640)
+    weights = (0.2844444444444444, 0.2393143352496832, 0.1184634425280945)
+
+    def forward(self, a: Tensor) -> Tensor:
+        return F.gelu(a)
+
+    def difference(self, a: Tensor, d: Tensor) -> Tensor:
+        middle, half = a + d / 2, d / 2
+        mean = self.weights[0] * _density(middle)
+        for node, weight in zip(self.nodes[1:], self.weights[1:], strict=True):
+            mean = mean + weight * (_density(middle + node * half) + _density(middle - node * half))
+        risen = torch.where(d.abs() < 0.5, d * mean, torch.special.ndtr(a + d) - torch.special.ndtr(a))
+        return d * torch.special.ndtr(a + d) + a * risen
+
+
+def _density(a: Tensor) -> Tensor:
+    return (-a.square() / 2).exp() / math.sqrt(2 * math.pi)
+
+
 ACTIVATIONS: dict[str, type[Activation]] = dict(
-    zip(ACTIVATION_NAMES, (Linear, Tanh, Sigmoid, Elu, Relu, LeakyRelu), strict=True)
+    zip(ACTIVATION_NAMES, (Linear, Tanh, Sigmoid, Elu, Relu, LeakyRelu, HardSigmoid, Gelu), strict=True)
 )
 
 

@@ -81,16 +81,16 @@ def tpzoo_feedback_maps() -> Iterable[records.MapForm]:
         from tpzoo import MapForm, hookimpl, setting
 
         @dataclass(frozen=True)
-        class LowRankSettings:
+        class NarrowSettings:
             rank: int = setting(8, minimum=1, help="rank of the matrix")
 
         @hookimpl
         def tpzoo_feedback_maps():
             yield MapForm(
-                name="low_rank",
+                name="narrow",
                 summary="a linear map of low rank",
-                config=LowRankSettings,
-                build="my_package.low_rank:LowRank",  # LowRank(settings, ends: Ends), a FeedbackMap
+                config=NarrowSettings,
+                build="my_package.narrow:Narrow",  # Narrow(settings, ends: Ends), a FeedbackMap
                 provides=("linear_tail",),
             )
     """

@@ -12,7 +12,7 @@ from torch import nn
 
 from tpzoo import Block, DataSpec, MaxPool, Network, SplitChain, activation, initialise, layer_shapes
 from tpzoo.errors import SettingError
-from tpzoo.zoo.architectures.mlp import dense_blocks
+from tpzoo.zoo.architectures.mlp import dense_blocks, norm
 from tpzoo.zoo.architectures.plugin import CnnSettings, ConvSettings
 
 
@@ -26,28 +26,33 @@ def build(settings: CnnSettings, spec: DataSpec) -> Network:
         raise SettingError(f"cnn needs images (channels, height, width), not samples of shape {spec.input_shape}")
     blocks: dict[str, Block] = {}
     shape: tuple[int, ...] = spec.input_shape
-    for i, layer in enumerate(settings.conv, start=1):
-        blocks[f"conv{i}"] = conv_block(layer, shape, settings)
-        shape = _after(blocks[f"conv{i}"], shape, f"conv{i}")
-    blocks.update(dense_blocks([math.prod(shape), *settings.hidden, spec.output_size], settings, flatten=True))
+    convs = [f"conv{i}" for i in range(1, len(settings.conv) + 1)]
+    bias = settings.bias.resolve([*convs, *(f"fc{i}" for i in range(1, len(settings.hidden) + 2))], "cnn.bias")
+    for name, layer in zip(convs, settings.conv, strict=True):
+        blocks[name] = conv_block(layer, shape, settings, bias[name], name)
+        shape = _after(blocks[name], shape, name)
+    blocks.update(dense_blocks([math.prod(shape), *settings.hidden, spec.output_size], settings, bias, flatten=True))
     return Network(blocks, spec.input_shape)
 
 
-def conv_block(layer: ConvSettings, shape: tuple[int, ...], settings: CnnSettings) -> SplitChain:
-    """Convolution, activation, pool."""
+def conv_block(layer: ConvSettings, shape: tuple[int, ...], settings: CnnSettings, bias: bool, name: str) -> SplitChain:
+    """Convolution, norm, activation, pool."""
     padding = layer.kernel // 2 if layer.padding is None else layer.padding
-    conv = nn.Conv2d(shape[0], layer.channels, layer.kernel, layer.stride, padding, bias=settings.bias)
+    conv = nn.Conv2d(shape[0], layer.channels, layer.kernel, layer.stride, padding, bias=bias)
     initialise(conv, settings.init)
-    layers: dict[str, nn.Module] = {"conv": conv, "activation": activation(layer.activation or settings.activation)}
+    linear: dict[str, nn.Module] = {"conv": conv}
+    if settings.norm != "none":
+        linear |= norm(settings.norm, _after(conv, shape, name))
+    layers = {**linear, "activation": activation(layer.activation or settings.activation)}
     stride = layer.pool_stride or layer.pool_kernel
     if layer.pool == "max":
         layers["pool"] = MaxPool(layer.pool_kernel, stride, layer.pool_padding)
     if layer.pool == "average":
         layers["pool"] = nn.AvgPool2d(layer.pool_kernel, stride, layer.pool_padding)
-    return SplitChain(layers, linear=1)
+    return SplitChain(layers, linear=len(linear))
 
 
-def _after(block: Block, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
+def _after(block: nn.Module, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
     try:
         return layer_shapes([block], shape)[-1]
     except RuntimeError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Mapping
 
 from torch import nn
 
@@ -14,17 +15,33 @@ from tpzoo.zoo.architectures.plugin import CnnSettings, MlpSettings
 def build(settings: MlpSettings, spec: DataSpec) -> Network:
     """The network for samples and classes (or regression targets) of ``spec``; samples of any shape are flattened."""
     widths = [math.prod(spec.input_shape), *settings.hidden, spec.output_size]
-    blocks = dense_blocks(widths, settings, flatten=len(spec.input_shape) > 1)
+    bias = settings.bias.resolve([f"fc{i}" for i in range(1, len(widths))], "mlp.bias")
+    blocks = dense_blocks(widths, settings, bias, flatten=len(spec.input_shape) > 1)
     return Network(blocks, spec.input_shape)
 
 
-def dense_blocks(widths: list[int], settings: MlpSettings | CnnSettings, flatten: bool) -> dict[str, Block]:
-    """Dense blocks ``fc1``, ``fc2``, ... from each width to the next; the first flattens its input if asked to."""
+def dense_blocks(
+    widths: list[int], settings: MlpSettings | CnnSettings, bias: Mapping[str, bool], flatten: bool
+) -> dict[str, Block]:
+    """Dense blocks ``fc1``, ``fc2``, ... from each width to the next.
+
+    Args:
+        bias: by block.
+        flatten: the first one flattens its input.
+    """
     blocks: dict[str, Block] = {}
     for i, (n_in, n_out) in enumerate(itertools.pairwise(widths), start=1):
-        linear = nn.Linear(n_in, n_out, bias=settings.bias)
+        linear, hidden = nn.Linear(n_in, n_out, bias=bias[f"fc{i}"]), i < len(widths) - 1
         initialise(linear, settings.init)
-        first: dict[str, nn.Module] = {"flatten": nn.Flatten()} if flatten and i == 1 else {}
-        nonlinearity = activation(settings.activation if i < len(widths) - 1 else "linear")
-        blocks[f"fc{i}"] = SplitChain({**first, "linear": linear, "activation": nonlinearity}, linear=len(first) + 1)
+        layers: dict[str, nn.Module] = {"flatten": nn.Flatten()} if flatten and i == 1 else {}
+        layers |= {"linear": linear, **(norm(settings.norm, (n_out,)) if hidden else {})}
+        nonlinearity = activation(settings.activation if hidden else "linear")
+        blocks[f"fc{i}"] = SplitChain({**layers, "activation": nonlinearity}, linear=len(layers))
     return blocks
+
+
+def norm(name: str, shape: tuple[int, ...]) -> dict[str, nn.Module]:
+    """The norm of that name for samples of ``shape``, as ``norm``; empty for ``none``."""
+    if name == "batch":
+        return {"norm": nn.BatchNorm1d(*shape) if len(shape) == 1 else nn.BatchNorm2d(shape[0])}
+    return {"norm": nn.LayerNorm(shape)} if name == "layer" else {}

@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tpzoo import ACTIVATION_NAMES, INITIALISATION_NAMES, Architecture, hookimpl, setting
+from tpzoo import ACTIVATION_NAMES, INITIALISATION_NAMES, Architecture, PerName, hookimpl, per_block, setting
 from tpzoo.zoo.papers import ERNOULT_2022
+
+BIAS_HELP = "whether a block's layer has a bias; by block, as fc1 or conv2"
+NORMS = ("none", "batch", "layer")
+NORM_HELP = "between each layer and its nonlinearity, but not in the last block: "
 
 
 @dataclass(frozen=True)
@@ -13,7 +17,8 @@ class MlpSettings:
 
     hidden: tuple[int, ...] = setting((256, 256), minimum=1, help="width of every hidden layer")
     activation: str = setting("tanh", choices=ACTIVATION_NAMES, help="nonlinearity of the hidden layers")
-    bias: bool = setting(True, help="whether layers have a bias")
+    bias: PerName[bool] = per_block(True, help=BIAS_HELP)
+    norm: str = setting("none", choices=NORMS, help=f"{NORM_HELP}batch norm or layer norm")
     init: str = setting("xavier_normal", choices=INITIALISATION_NAMES, help="initialisation; 'torch' is its own")
 
 
@@ -39,7 +44,8 @@ class CnnSettings:
     conv: tuple[ConvSettings, ...] = setting((ConvSettings(32), ConvSettings(64)), help="the convolutional blocks")
     hidden: tuple[int, ...] = setting((), minimum=1, help="widths of the dense hidden layers")
     activation: str = setting("elu", choices=ACTIVATION_NAMES, help="nonlinearity of all hidden layers")
-    bias: bool = setting(True, help="whether layers have a bias")
+    bias: PerName[bool] = per_block(True, help=BIAS_HELP)
+    norm: str = setting("none", choices=NORMS, help=f"{NORM_HELP}batch norm, or layer norm over a whole example")
     init: str = setting("torch", choices=INITIALISATION_NAMES, help="initialisation; 'torch' is its own")
 
 

@@ -19,7 +19,7 @@ class DenseMap(StackedMap):
 
     def __init__(self, settings: DenseSettings, ends: Ends) -> None:
         super().__init__()
-        self.dense = nn.Linear(*matrix_shape(ends, settings.max_weights), bias=settings.bias)
+        self.dense = nn.Linear(*matrix_shape(ends, settings.max_weights), bias=settings.bias[ends.name])
         self.nonlinearity = activation(settings.activation)
         initialise(self.dense, settings.init)
         self._inverted = inverted_weight(ends, self.dense.weight)

@@ -40,7 +40,7 @@ class DenseSettings:
     """Settings of map ``dense``."""
 
     activation: str = setting("tanh", choices=ACTIVATION_NAMES, help="s in g(u) = s(Q u + b)")
-    bias: bool = setting(True, help="whether there is a b in g(u) = s(Q u + b)")
+    bias: PerName[bool] = per_edge(True, help="whether there is a b in g(u) = s(Q u + b), by pattern but not as a list")
     init: str = setting("xavier_normal", choices=INITIALISATION_NAMES, help="initialisation; 'torch' is its own")
     max_weights: int = setting(MAX_WEIGHTS, minimum=1, help=MAX_WEIGHTS_HELP)
 
@@ -52,6 +52,16 @@ class LinearSettings:
     bias: PerName[bool] = per_edge(
         False, help="whether g(u) = Q u + b has a b, by pattern but not as a list; it cancels in every difference"
     )
+    init: str = setting("xavier_normal", choices=INITIALISATION_NAMES, help="initialisation; 'torch' is its own")
+    max_weights: int = setting(MAX_WEIGHTS, minimum=1, help=MAX_WEIGHTS_HELP)
+
+
+@dataclass(frozen=True)
+class LowRankSettings:
+    """Settings of map ``low_rank``."""
+
+    rank: int = setting(64, minimum=1, help="columns of A and rows of B in g(u) = A B u; no more than either end has")
+    bias: PerName[bool] = per_edge(False, help="whether g(u) = A B u + b has a b, by pattern but not as a list")
     init: str = setting("xavier_normal", choices=INITIALISATION_NAMES, help="initialisation; 'torch' is its own")
     max_weights: int = setting(MAX_WEIGHTS, minimum=1, help=MAX_WEIGHTS_HELP)
 
@@ -154,6 +164,14 @@ def tpzoo_feedback_maps() -> Iterator[MapForm]:
         build="tpzoo.zoo.feedback.linear:LinearMap",
         paper=MEULEMANS_2020,
         provides=("linear_tail", "linear_map"),
+    )
+    yield MapForm(
+        name="low_rank",
+        summary="a product of two thin matrices",
+        config=LowRankSettings,
+        build="tpzoo.zoo.feedback.low_rank:LowRankMap",
+        provides=("linear_tail",),
+        smallest={"rank": 3},
     )
     yield MapForm(
         name="mirror",

@@ -31,5 +31,6 @@ def refuse_above(max_weights: int, weights: int, ends: Ends) -> None:
             f" {ends.target_shape} would hold {weights:,} weights ({weights * 4 / 1e6:,.0f} MB in float32),"
             f" more than the {max_weights:,} of max_weights"
         )
-        hint = "use feedback=layerwise feedback.map=mirror, or feedback=tied, or raise feedback.map.max_weights"
+        others = "feedback.map=low_rank, feedback=tied, or feedback=layerwise feedback.map=mirror"
+        hint = f"use {others}, or raise feedback.map.max_weights"
         raise SettingError(what, hint)

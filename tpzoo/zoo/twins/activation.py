@@ -14,6 +14,7 @@ TORCH_NAMES: dict[type[nn.Module], str] = {
     nn.Tanh: "tanh",
     nn.Sigmoid: "sigmoid",
     nn.ReLU: "relu",
+    nn.Hardsigmoid: "hard_sigmoid",
 }
 
 
@@ -72,6 +73,8 @@ def build(layer: nn.Module, ends: TwinEnds) -> TwinLayer:
         return twin_of(layer)
     if isinstance(layer, nn.ELU) and layer.alpha == 1:
         return twin_of(activation("elu"))
+    if isinstance(layer, nn.GELU) and layer.approximate == "none":
+        return twin_of(activation("gelu"))
     if type(layer) in TORCH_NAMES:
         return twin_of(activation(TORCH_NAMES[type(layer)]))
     return ModuleTwin(layer)

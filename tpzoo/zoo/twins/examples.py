@@ -115,8 +115,9 @@ EXAMPLES: Mapping[str, Callable[[], Examples]] = {
     "TokenMean": lambda: [(TokenMean(), (4, 3))],
     **{
         name: lambda kind=name: [(getattr(nn, kind)(0.3), (2, 3, 5))]  # type: ignore[misc]
-        for name in ("Dropout", "Dropout1d", "Dropout2d", "AlphaDropout")
+        for name in ("Dropout", "Dropout2d", "AlphaDropout")
     },
+    "Dropout1d": lambda: [(nn.Dropout1d(0.3), (3, 5))],
     "Dropout3d": lambda: [(nn.Dropout3d(0.3), (2, 3, 5, 4))],
     "Activation": lambda: [(activation(name), shape) for name in ACTIVATION_NAMES for shape in ((5,), (2, 3, 5))],
     "Identity": on_both(nn.Identity),

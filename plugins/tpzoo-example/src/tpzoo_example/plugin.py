@@ -66,20 +66,20 @@ def tpzoo_architectures() -> Iterator[Architecture]:
 
 
 @dataclass(frozen=True)
-class LowRankSettings:
-    """Settings of map ``low_rank``."""
+class NarrowSettings:
+    """Settings of map ``narrow``."""
 
     rank: int = setting(8, minimum=1, help="rank of the matrix")
 
 
 @hookimpl
 def tpzoo_feedback_maps() -> Iterator[MapForm]:
-    """Yield ``low_rank``."""
+    """Yield ``narrow``."""
     yield MapForm(
-        name="low_rank",
+        name="narrow",
         summary="a product of two thin matrices",
-        config=LowRankSettings,
-        build="tpzoo_example.low_rank:LowRankMap",
+        config=NarrowSettings,
+        build="tpzoo_example.narrow:NarrowMap",
         provides=("linear_tail",),
         smallest={"rank": 2},
     )

@@ -8,14 +8,14 @@ from typing import final
 from torch import Tensor, nn
 
 from tpzoo import At, Ends, LinearTail
-from tpzoo_example.plugin import LowRankSettings
+from tpzoo_example.plugin import NarrowSettings
 
 
 @final
-class LowRankMap(LinearTail):
+class NarrowMap(LinearTail):
     """B has shape (rank, source features), A (target features, rank)."""
 
-    def __init__(self, settings: LowRankSettings, ends: Ends) -> None:
+    def __init__(self, settings: NarrowSettings, ends: Ends) -> None:
         super().__init__()
         self.narrow = nn.Linear(math.prod(ends.source_shape), settings.rank, bias=False)
         self.widen = nn.Linear(settings.rank, math.prod(ends.target_shape), bias=False)
