@@ -54,6 +54,7 @@ from tpzoo.engine import (
     Engine as Engine,
     Feedback as Feedback,
     FeedbackMap as FeedbackMap,
+    FeedbackSnapshot as FeedbackSnapshot,
     GradientStep as GradientStep,
     KeepsZero as KeepsZero,
     LayerBlock as LayerBlock,

@@ -66,7 +66,7 @@ ENGINE = (
     ),
     mutant(
         "probing moves running statistics",
-        "runner/measure.py",
+        "engine/at_rest.py",
         "buffer.copy_(value)",
         "pass",
         "unit/runner/test_measure.py",
@@ -122,8 +122,8 @@ ENGINE = (
     mutant(
         "feedback-only batches move running statistics",
         "engine/step.py",
-        "trace = self.network.trace(x, update_buffers=False,",
-        "trace = self.network.trace(x, update_buffers=True,",
+        "trace = self.network.trace(x, update_buffers=False, graph=self._graph",
+        "trace = self.network.trace(x, update_buffers=True, graph=self._graph",
         SCHEDULE,
     ),
     mutant("edges trained top first", "engine/step.py", "key=lambda edge: self", "key=lambda edge: -self", SCHEDULE),
@@ -152,8 +152,8 @@ ENGINE = (
     mutant(
         "probes draw from a stream of training",
         "engine/step.py",
-        'self.streams.draw("probes")',
-        'self.streams.draw("noise/fc2")',
+        'draw = self.streams.draw("probes")',
+        'draw = self.streams.draw("noise/fc2")',
         LOOP,
     ),
     mutant(

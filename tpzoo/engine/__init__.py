@@ -33,7 +33,7 @@ from tpzoo.engine.network import Network, Node, Trace
 from tpzoo.engine.objective import Batch, ClassLoss, GradientStep, Loss, MinimisableLoss, Output, classes_of, one_hot
 from tpzoo.engine.optimise import WeightStepper
 from tpzoo.engine.passes import BACKENDS, Pass
-from tpzoo.engine.probe import Probe, Snapshot, angle
+from tpzoo.engine.probe import FeedbackSnapshot, Probe, Snapshot, angle
 from tpzoo.engine.randomness import find_draws
 from tpzoo.engine.rule import DisplacementRule, Rule
 from tpzoo.engine.seeds import SeedBatch
@@ -72,6 +72,7 @@ __all__ = [
     "Engine",
     "Feedback",
     "FeedbackMap",
+    "FeedbackSnapshot",
     "FilledDraw",
     "GradientStep",
     "Iterations",

@@ -128,6 +128,11 @@ class Streams:
         for name, value in state["generators"].items():
             self.generator(name).set_state(value.cpu())
 
+    def rewind(self, state: Mapping[str, Any]) -> None:
+        """Put every generator back to a saved state, and forget those that were made since."""
+        self._generators = {name: each for name, each in self._generators.items() if name in state["generators"]}
+        self.load_state_dict(state)
+
 
 def global_generators(device: torch.device) -> list[Generator]:
     """Torch's global generators that a module on ``device`` may draw from: the CPU's, and the device's own."""

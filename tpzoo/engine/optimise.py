@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
 
 import torch
@@ -34,6 +35,7 @@ class WeightStepper:
         mean: Mean | None = None,
     ) -> None:
         self.optimizer = optimizer
+        self._rests = False
         self._clip = clip
         self._mean = mean
         self._parameters = {
@@ -46,6 +48,12 @@ class WeightStepper:
     def parameters(self) -> Mapping[str, nn.Parameter]:
         """All weights, trained or not, by ``member.parameter``."""
         return self._parameters
+
+    def resting(self) -> WeightStepper:
+        """One of the same weights that moves none of them."""
+        made = copy.copy(self)
+        made.optimizer, made._rests = None, True
+        return made
 
     def averaged(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
         """``values``, averaged over processes."""
@@ -90,7 +98,7 @@ class WeightStepper:
     @torch.no_grad()
     def assign(self, values: Mapping[str, Tensor]) -> None:
         """Set the parameters that ``values`` (by ``member.parameter``) has and that are trained."""
-        for name, value in values.items():
+        for name, value in values.items() if not self._rests else ():
             if name in self.trained:
                 self._parameters[name].copy_(value)
 

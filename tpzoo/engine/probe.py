@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tpzoo.engine.draw import Draw
 from tpzoo.engine.feedback import Feedback
-from tpzoo.engine.learner import Learner
+from tpzoo.engine.learner import Learner, LossLearner, Noise
 from tpzoo.engine.network import Network, Trace
 from tpzoo.engine.objective import Batch
 from tpzoo.engine.update import SingleStep, Update, local_gradients
@@ -62,6 +62,28 @@ class Snapshot:
         return local_gradients(trace, displacements)
 
 
+@dataclass(frozen=True)
+class FeedbackSnapshot:
+    """What a probe may look at of one step of the maps, before it is made.
+
+    Attributes:
+        trace: the pass that the maps learn from.
+        gradients: of the maps that step, by ``edge.parameter``, raw; for a learner that solves, the solutions.
+        losses: of these maps by edge, on this batch and with this noise.
+        noise: what the learner drew, by edge.
+        draw: randomness that no training step shares.
+    """
+
+    network: Network
+    feedback: Feedback
+    learner: LossLearner
+    trace: Trace
+    gradients: Mapping[str, Tensor]
+    losses: Mapping[str, Tensor]
+    noise: Mapping[str, Noise]
+    draw: Draw
+
+
 class Probe(abc.ABC):
     """A measurement, taken on training steps 1, every + 1, 2 every + 1, ... and on the last one of the run.
 
@@ -74,9 +96,18 @@ class Probe(abc.ABC):
     def measure(self, snapshot: Snapshot) -> dict[str, Tensor]:
         """Scalars by name, such as ``{"fc1": ...}``; the logger prefixes the probe's name."""
 
+    def measure_feedback(self, snapshot: FeedbackSnapshot) -> dict[str, Tensor]:
+        """The same of a step of the maps; of several steps of one map on a batch the first counts."""
+        return {}
+
     def notes(self, network: Network) -> list[str]:
         """What a reader of its figures should know of this network, one line each: which blocks it treats otherwise."""
         return []
+
+
+def looks_at_feedback(probe: Probe) -> bool:
+    """Whether a probe measures steps of the maps, for which their losses are computed once more."""
+    return type(probe).measure_feedback is not Probe.measure_feedback
 
 
 def notes_of(probes: Mapping[str, Probe], network: Network) -> list[str]:

@@ -8,24 +8,27 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tpzoo.engine.context import Context, ObserveStep, Order, Tensors
 from tpzoo.engine.draw import Share, Streams, global_states, have_drawn, under_seed
 from tpzoo.engine.feedback import Edge, Feedback
+from tpzoo.engine.given_noise import GivenNoise
 from tpzoo.engine.learner import Learner, LossLearner, Noise, SolvingLearner
 from tpzoo.engine.network import UNSEEDED, Network, Trace
 from tpzoo.engine.objective import Batch, Loss, Output
 from tpzoo.engine.optimise import WeightStepper
-from tpzoo.engine.probe import Snapshot
+from tpzoo.engine.probe import FeedbackSnapshot, Snapshot
 from tpzoo.engine.returns import CheckedBatch, Returns
 from tpzoo.engine.rule import Rule
 from tpzoo.engine.units import GradientUnits
 from tpzoo.engine.update import Update
-from tpzoo.errors import PluginError, SettingError
+from tpzoo.errors import PluginError
 
 Observe = Callable[[Snapshot], None]
+ObserveFeedback = Callable[[FeedbackSnapshot], None]
 MakeNoise = Callable[[Edge, Trace], Noise]
+Watch = Callable[[Sequence[Edge], Trace, Sequence[Noise], dict[str, Tensor]], None]
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,21 @@ class StepRecord:
         displacements: d by node, as the rule gave them.
         forward: the forward gradients as the rule made them, by ``block.parameter``, one dict for every step.
         feedback: the same for the maps, by ``edge.parameter``; for a learner that solves, the solutions.
+        losses: of the maps by edge, before each step of theirs.
+        noise: what the learner drew for each step of the maps, by edge.
     """
 
     displacements: dict[str, Tensor] = field(default_factory=dict)
     forward: list[dict[str, Tensor]] = field(default_factory=list)
     feedback: list[dict[str, Tensor]] = field(default_factory=list)
+    losses: list[dict[str, Tensor]] = field(default_factory=list)
+    noise: list[dict[str, Noise]] = field(default_factory=list)
+
+    def note(self, snapshot: FeedbackSnapshot) -> None:
+        """Keep what a step of the maps computed."""
+        self.feedback.append(_copied(snapshot.gradients))
+        self.losses.append(dict(snapshot.losses))
+        self.noise.append(dict(snapshot.noise))
 
 
 @dataclass
@@ -98,6 +111,12 @@ class Engine:
         self._returns: Returns | None = None
 
     @property
+    def modules(self) -> dict[str, nn.Module]:
+        """All parts that hold weights or buffers, by the prefix of their names in a checkpoint."""
+        names = ("network", "feedback", "learner", "rule", "update", "loss", "output")
+        return {name: getattr(self, name) for name in names}
+
+    @property
     def feedback_learns(self) -> bool:
         """Whether the learner trains the maps: it trains, the rule does not, and there are weights to train."""
         trains = isinstance(self.learner, LossLearner) and not self.rule.trains_feedback
@@ -115,6 +134,7 @@ class Engine:
         y: Tensor,
         order: Order | None = None,
         observe: Observe | None = None,
+        observe_feedback: ObserveFeedback | None = None,
         *,
         noise: Mapping[str, Sequence[Noise]] | None = None,
         record: StepRecord | None = None,
@@ -126,17 +146,19 @@ class Engine:
             y: labels (batch, ...).
             order: default the config's own.
             observe: gets a snapshot before every step of the forward weights.
+            observe_feedback: gets one before every step of the maps.
             noise: the learner's noise by edge, one for each of its steps, in place of drawn noise.
             record: filled with what the step computes.
 
         Raises:
-            SettingError: ``noise`` holds less, or more, than the step uses.
+            SettingError: ``noise`` holds less, or more, than the step uses, or is of another form.
         """
         order = order or self.order
-        given = None if noise is None else GivenNoise(noise)
+        given = self._given(noise)
         make_noise: MakeNoise = self._drawn if given is None else given
+        watch = self._watch(record, observe_feedback)
         with self._batch(order, x, y):
-            return self._train_batch(x, y, order, observe, make_noise, record, given)
+            return self._train_batch(x, y, order, observe, make_noise, record, given, watch)
 
     def _train_batch(
         self,
@@ -147,15 +169,16 @@ class Engine:
         make_noise: MakeNoise,
         record: StepRecord | None,
         given: GivenNoise | None,
+        watch: Watch | None,
     ) -> Tensor:
-        context = self._context(self.batch(x, y), order, observe, make_noise, record)
+        context = self._context(self.batch(x, y), order, observe, make_noise, record, watch)
         trains = order != "forward_only"
         if self.learner.when == "data_free" and trains:
-            self._train_feedback(x, None, make_noise, record)
+            self._train_feedback(x, None, make_noise, watch)
         self.rule.train_step(context)
         out = self._checked_output(context)
         if self.learner.when == "after_forward" and trains:
-            self._train_feedback(x, None, make_noise, record)
+            self._train_feedback(x, None, make_noise, watch)
         if given is not None:
             given.require_used_up()
         return out
@@ -173,10 +196,56 @@ class Engine:
         self._returns.losses(self.loss, context.output, context.batch.y)
         return context.output
 
-    def train_feedback_batch(self, x: Tensor) -> None:
-        """Train only the maps on one minibatch; the network, running statistics included, is left alone."""
+    def train_feedback_batch(
+        self,
+        x: Tensor,
+        observe_feedback: ObserveFeedback | None = None,
+        *,
+        noise: Mapping[str, Sequence[Noise]] | None = None,
+        record: StepRecord | None = None,
+    ) -> None:
+        """Train only the maps on one minibatch; the network, running statistics included, is left alone.
+
+        Arguments and errors are those of :meth:`train_batch`.
+        """
+        given = self._given(noise)
         with self._batch("feedback", x, x):
-            self._train_feedback(x, None, self._drawn, None)
+            self._train_feedback(x, None, given or self._drawn, self._watch(record, observe_feedback))
+        if given is not None:
+            given.require_used_up()
+
+    def _given(self, noise: Mapping[str, Sequence[Noise]] | None) -> GivenNoise | None:
+        return None if noise is None else GivenNoise(noise, self.learner, self.streams.device)
+
+    def _watch(self, record: StepRecord | None, observe_feedback: ObserveFeedback | None) -> Watch | None:
+        """What looks at each step of the maps before it is made."""
+        observers = [each for each in (None if record is None else record.note, observe_feedback) if each is not None]
+        if not observers:
+            return None
+
+        def watch(edges: Sequence[Edge], trace: Trace, noises: Sequence[Noise], gradients: dict[str, Tensor]) -> None:
+            learner = self.learner
+            assert isinstance(learner, LossLearner)
+            pairs = list(zip(edges, noises, strict=True))
+            losses = {edge.name: learner.loss(edge, trace, self.feedback, each).detach() for edge, each in pairs}
+            noise = {edge.name: each for edge, each in pairs}
+            parts = self.network, self.feedback, learner
+            snapshot = FeedbackSnapshot(*parts, trace, gradients, losses, noise, self.streams.draw("probes"))
+            for each in observers:
+                each(snapshot)
+
+        return watch
+
+    def planned_noise(self, x: Tensor) -> dict[str, list[Noise]]:
+        """The noise that the learner draws for one batch ``x`` (batch, ...), by edge, one for each of its steps."""
+        if not self.feedback_learns:
+            return {}
+        found: dict[str, list[Noise]] = {}
+        trace = self.network.trace(x, update_buffers=False, graph=False)
+        for edges in self._rounds():
+            for edge in edges:
+                found.setdefault(edge.name, []).append(self._drawn(edge, trace))
+        return found
 
     def _batch(self, kind: str, x: Tensor, y: Tensor) -> AbstractContextManager[None]:
         """Begin a batch: what draws by itself has its seed. The first one of a kind and a shape is looked at."""
@@ -214,11 +283,17 @@ class Engine:
         return drawn
 
     def _context(
-        self, batch: Batch, order: Order, observe: Observe | None, make_noise: MakeNoise, record: StepRecord | None
+        self,
+        batch: Batch,
+        order: Order,
+        observe: Observe | None,
+        make_noise: MakeNoise,
+        record: StepRecord | None,
+        watch: Watch | None,
     ) -> Context:
         def train_maps(x: Tensor, trace: Trace | None) -> None:
             if self.learner.when == "feedback":  # a learner that trains with the targets trains now
-                self._train_feedback(x, trace, make_noise, record)
+                self._train_feedback(x, trace, make_noise, watch)
 
         return Context(
             network=self.network,
@@ -250,16 +325,14 @@ class Engine:
 
         return observed
 
-    def _train_feedback(self, x: Tensor, trace: Trace | None, make_noise: MakeNoise, record: StepRecord | None) -> None:
+    def _train_feedback(self, x: Tensor, trace: Trace | None, make_noise: MakeNoise, watch: Watch | None) -> None:
         """Train the maps, as often as the config says, on a pass of ``x``; on ``trace`` if it is given."""
         if not self.feedback_learns:
             return
         if trace is None:
             trace = self.network.trace(x, update_buffers=False, graph=self._graph)
         for edges in self._rounds():
-            values = self._feedback_step(edges, trace, [make_noise(edge, trace) for edge in edges])
-            if record is not None:
-                record.feedback.append(_copied(values))
+            self._feedback_step(edges, trace, [make_noise(edge, trace) for edge in edges], watch)
 
     def _rounds(self) -> Iterator[Sequence[Edge]]:
         """The edges of every feedback step on one batch: of those whose maps have weights."""
@@ -272,24 +345,31 @@ class Engine:
             for _ in range(by_edge[edge.name]):
                 yield [edge]
 
-    def _feedback_step(self, edges: Sequence[Edge], trace: Trace, noises: Sequence[Noise]) -> dict[str, Tensor]:
-        """One step of the maps of ``edges``; returns the gradients, or the solutions, by ``edge.parameter``."""
+    def _feedback_step(self, edges: Sequence[Edge], trace: Trace, noises: Sequence[Noise], watch: Watch | None) -> None:
+        """One step of the maps of ``edges``."""
         learner = self.learner
         assert isinstance(learner, LossLearner)  # or feedback_learns is False
         if isinstance(learner, SolvingLearner):
-            return self._solve(learner, edges, trace, noises)
+            self._solve(learner, edges, trace, noises, watch)
+            return
         found = learner.gradients(edges, trace, self.feedback, noises)
         if self._returns is not None:
             self._returns.by_edge(learner, "gradients", edges, found, values=True)
         gradients = _by_edge(edges, found)
+        if watch is not None:
+            watch(edges, trace, noises, gradients)
         self.feedback.moved()
         self.feedback_weights.step(gradients)
-        return gradients
 
     @torch.no_grad()
     def _solve(
-        self, learner: SolvingLearner, edges: Sequence[Edge], trace: Trace, noises: Sequence[Noise]
-    ) -> dict[str, Tensor]:
+        self,
+        learner: SolvingLearner,
+        edges: Sequence[Edge],
+        trace: Trace,
+        noises: Sequence[Noise],
+        watch: Watch | None,
+    ) -> None:
         """Set the maps to what the learner finds."""
         found = learner.statistics(edges, trace, self.feedback, noises)
         if self._returns is not None:
@@ -302,32 +382,10 @@ class Engine:
         if self._returns is not None:
             self._returns.by_edge(learner, "solve", edges, values, values=True)
         solutions = _by_edge(edges, values)
+        if watch is not None:
+            watch(edges, trace, noises, solutions)
         self.feedback.moved()
         self.feedback_weights.assign(solutions)
-        return solutions
-
-
-class GivenNoise:
-    """Noise that was made beforehand, by edge, one for each step of the edge."""
-
-    def __init__(self, noise: Mapping[str, Sequence[Noise]]) -> None:
-        self._left = {name: list(each) for name, each in noise.items()}
-
-    def __call__(self, edge: Edge, trace: Trace) -> Noise:
-        """The next noise of that edge.
-
-        Raises:
-            SettingError: there is none left.
-        """
-        left = self._left.get(edge.name)
-        if not left:
-            raise SettingError(f"no noise is left for edge '{edge.name}'", "give one for each of its feedback steps")
-        return left.pop(0)
-
-    def require_used_up(self) -> None:
-        """Raise :class:`SettingError` if some noise was not asked for."""
-        if unused := [name for name, left in self._left.items() if left]:
-            raise SettingError(f"noise was given that no feedback step used: {', '.join(unused)}")
 
 
 def _by_edge(edges: Sequence[Edge], values: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

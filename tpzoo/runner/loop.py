@@ -14,7 +14,7 @@ from tpzoo.assembly.experiment import Experiment
 from tpzoo.engine.data import Split
 from tpzoo.engine.draw import Streams
 from tpzoo.engine.logger import Logger, LogRecord
-from tpzoo.engine.probe import Snapshot, named_values
+from tpzoo.engine.probe import FeedbackSnapshot, Snapshot, looks_at_feedback, named_values
 from tpzoo.errors import RunError
 from tpzoo.runner.build import Built
 from tpzoo.runner.details import Details
@@ -127,15 +127,26 @@ class Training:
     def _train(self, phase: Phase, x: Tensor, y: Tensor) -> None:
         step, last = self.progress.cursor.step, self._is_last_step(phase)
         due = [name for name, probe in self.built.probes.items() if last or step % probe.every == 0]
+        of_maps = [name for name in due if looks_at_feedback(self.built.probes[name])]
+        measured: dict[str, float] = {}
+
+        def observe_feedback(snapshot: FeedbackSnapshot) -> None:
+            with self._watch.paused():
+                for name in of_maps:
+                    found = named_values(name, self.built.probes[name].measure_feedback(snapshot))
+                    measured.update({key: value for key, value in found.items() if key not in measured})
 
         def observe(snapshot: Snapshot) -> None:
             with self._watch.paused():
                 for name in due:
                     found = named_values(name, self.built.probes[name].measure(snapshot))
-                    self._log("probe", phase.epoch, self.progress.cursor.step + 1, found)
+                    if found:
+                        self._log("probe", phase.epoch, self.progress.cursor.step + 1, found)
                 due.clear()  # a rule may step many times in one batch
 
-        out = self._step(x, y, phase.order, observe if due else None)
+        out = self._step(x, y, phase.order, observe if due else None, observe_feedback if of_maps else None)
+        if measured:
+            self._log("probe", phase.epoch, step + 1, measured)
         self.progress.totals.add(out, y, self.built.engine.loss)
         self.progress.cursor.step += 1
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 
+from tpzoo.engine.at_rest import at_rest
 from tpzoo.engine.data import Split
-from tpzoo.engine.optimise import WeightStepper
-from tpzoo.engine.probe import Snapshot, named_values
+from tpzoo.engine.probe import FeedbackSnapshot, Snapshot, looks_at_feedback, named_values
 from tpzoo.runner.build import Built
-from tpzoo.runner.session import modules_of
 
 
 @dataclass(frozen=True)
@@ -38,40 +36,32 @@ def measure(built: Built, split: Split, batch_size: int) -> dict[str, Moments]:
     or running statistic is other after it than before.
     """
     engine, found = built.engine, dict[str, list[float]]()
-    forward, backward = engine.forward_weights, engine.feedback_weights
 
     def observe(snapshot: Snapshot) -> None:
-        if measured:
-            return  # a rule may step many times in one batch
         for name, probe in built.probes.items():
-            measured.update(named_values(name, probe.measure(snapshot)))
+            note(named_values(name, probe.measure(snapshot)))
 
-    engine.forward_weights = WeightStepper(dict(engine.network.blocks.items()), None)
-    engine.feedback_weights = WeightStepper(dict(engine.feedback.maps.items()), None)
+    def observe_feedback(snapshot: FeedbackSnapshot) -> None:
+        for name in of_maps:
+            note(named_values(name, built.probes[name].measure_feedback(snapshot)))
+
+    def note(values: Mapping[str, float]) -> None:
+        measured.update({key: value for key, value in values.items() if key not in measured})
+
+    of_maps = [name for name, probe in built.probes.items() if looks_at_feedback(probe)]
     training = engine.network.training
     try:
         engine.network.train()
         for x, y in zip(torch.split(split.x, batch_size), torch.split(split.y, batch_size), strict=True):
             measured: dict[str, float] = {}
-            with _buffers_rest(built):
-                engine.train_batch(built.data.prepare(x, built.dtype), built.data.labels(y), observe=observe)
+            x, y = built.data.prepare(x, built.dtype), built.data.labels(y)
+            with at_rest(engine, streams=False):
+                engine.train_batch(x, y, None, observe, observe_feedback if of_maps else None)
             for key, value in measured.items():
                 found.setdefault(key, []).append(value)
     finally:
         engine.network.train(training)
-        engine.forward_weights, engine.feedback_weights = forward, backward
     return {key: _moments(values) for key, values in found.items()}
-
-
-@contextmanager
-def _buffers_rest(built: Built) -> Iterator[None]:
-    buffers = [buffer for module in modules_of(built).values() for buffer in module.buffers()]
-    kept = [buffer.clone() for buffer in buffers]
-    try:
-        yield
-    finally:
-        for buffer, value in zip(buffers, kept, strict=True):
-            buffer.copy_(value)
 
 
 def _moments(values: list[float]) -> Moments:

@@ -309,17 +309,7 @@ class Run:
 
 def modules_of(built: Built) -> dict[str, nn.Module]:
     """Everything whose weights a checkpoint holds, by the prefix of their names there."""
-    engine = built.engine
-    return {
-        "network": engine.network,
-        "feedback": engine.feedback,
-        "learner": engine.learner,
-        "rule": engine.rule,
-        "update": engine.update,
-        "loss": engine.loss,
-        "output": engine.output,
-        **{f"data_{name}": part for name, part in built.data.modules.items()},
-    }
+    return {**built.engine.modules, **{f"data_{name}": part for name, part in built.data.modules.items()}}
 
 
 def _say(built: Built, quiet: bool) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tpzoo.engine.context import Order
-from tpzoo.engine.step import Engine, Observe
+from tpzoo.engine.step import Engine, Observe, ObserveFeedback
 
 WARM_UP = 3
 
@@ -18,7 +18,7 @@ Step = Callable[..., Tensor]
 
 
 def step_function(engine: Engine, device: torch.device, cuda_graphs: bool) -> Step:
-    """``step(x, y, order, observe=None) -> output``: captured where that is possible, else the engine's own."""
+    """:meth:`Engine.train_batch`, with positional arguments: captured where that is possible, else the engine's own."""
     if not cuda_graphs or device.type != "cuda":
         return engine.train_batch
     if engine.draws:
@@ -45,13 +45,21 @@ class CapturedStep:
         self._output: Tensor | None = None
         self._refused = False
 
-    def __call__(self, x: Tensor, y: Tensor, order: Order = "targets_first", observe: Observe | None = None) -> Tensor:
+    def __call__(
+        self,
+        x: Tensor,
+        y: Tensor,
+        order: Order = "targets_first",
+        observe: Observe | None = None,
+        observe_feedback: ObserveFeedback | None = None,
+    ) -> Tensor:
         """One step; the output it returns is overwritten by the next."""
         key = (x.shape, x.dtype, y.shape, order, self._rates())
-        if observe is not None or self._refused or (key != self._captured and not self._ready(key[:-1])):
-            return self._plain(x, y, order, observe)
+        looked_at = observe is not None or observe_feedback is not None
+        if looked_at or self._refused or (key != self._captured and not self._ready(key[:-1])):
+            return self._plain(x, y, order, observe, observe_feedback)
         if key != self._captured and not self._capture(key, x, y, order):
-            return self._plain(x, y, order, observe)
+            return self._plain(x, y, order)
         assert self._graph is not None and self._inputs is not None and self._output is not None
         self._inputs[0].copy_(x)
         self._inputs[1].copy_(y)
@@ -62,10 +70,17 @@ class CapturedStep:
         self._warm[key] = self._warm.get(key, 0) + 1
         return self._warm[key] > WARM_UP
 
-    def _plain(self, x: Tensor, y: Tensor, order: Order, observe: Observe | None) -> Tensor:
+    def _plain(
+        self,
+        x: Tensor,
+        y: Tensor,
+        order: Order,
+        observe: Observe | None = None,
+        observe_feedback: ObserveFeedback | None = None,
+    ) -> Tensor:
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
-            out = self._engine.train_batch(x, y, order, observe)
+            out = self._engine.train_batch(x, y, order, observe, observe_feedback)
         torch.cuda.current_stream().wait_stream(self._stream)
         return out
 

@@ -186,3 +186,19 @@ def tpzoo_probes() -> Iterator[MetricProbe]:
         paper=MEULEMANS_2020,
         smallest={"every": 1},
     )
+    yield MetricProbe(
+        name="local_loss",
+        summary="half the squared distance of every block's output to its target",
+        config=ProbeSettings,
+        build="tpzoo.zoo.probes.local_loss:LocalLoss",
+        paper=MEULEMANS_2020,
+        smallest={"every": 1},
+    )
+    yield MetricProbe(
+        name="feedback_loss",
+        summary="the loss that every feedback map is trained with, and the norm of its gradient",
+        config=ProbeSettings,
+        build="tpzoo.zoo.probes.feedback_loss:FeedbackLoss",
+        requires=("feedback",),
+        smallest={"every": 1},
+    )
