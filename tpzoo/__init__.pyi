@@ -1,6 +1,15 @@
 """What tpzoo offers, each name once. ``tpzoo/__init__.py`` reads this list; type checkers do too."""
 
 from tpzoo._version import __version__ as __version__
+from tpzoo.api.host import (
+    HostOptimizer as HostOptimizer,
+    check_host as check_host,
+)
+from tpzoo.api.trainer import (
+    Gradients as Gradients,
+    StepResult as StepResult,
+    Trainer as Trainer,
+)
 from tpzoo.assembly.engine import (
     Assembled as Assembled,
     assemble as assemble,

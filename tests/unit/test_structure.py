@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "runner": {"plugin", "engine", "assembly", "config", "files", "sealed", "_version"},
     "report": {"plugin", "engine", "config", "runner", "files", "sealed"},
     "testing": {"plugin", "engine", "assembly", "config"},
-    "cli": {"plugin", "assembly", "config", "runner", "report", "testing", "recipes", "_version"},
+    "api": {"plugin", "engine", "assembly", "config", "cut", "runner", "report", "files"},
+    "cli": {"api", "plugin", "assembly", "config", "runner", "report", "testing", "recipes", "_version"},
 }
 
 

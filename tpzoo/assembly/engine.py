@@ -9,7 +9,7 @@ import torch
 
 from tpzoo.assembly.experiment import Experiment, FeedbackTraining
 from tpzoo.assembly.maker import Names
-from tpzoo.assembly.method import method_of
+from tpzoo.assembly.method import Method, method_of
 from tpzoo.assembly.parts import Parts, build_parts
 from tpzoo.assembly.units import gradient_units
 from tpzoo.assembly.weights import TrainedWeights, build_weights
@@ -42,16 +42,18 @@ def assemble(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
     backend: str = "autograd",
+    method: Method | None = None,
 ) -> Assembled:
     """Everything that an experiment needs to train on data of ``spec``. The global generators are left as they were.
 
     Args:
+        method: what stands on each axis, in place of what the experiment chooses.
         backend: how blocks are differentiated: ``autograd`` or ``functional``.
 
     Raises:
         TpzooError: something cannot be built as the experiment says.
     """
-    method = method_of(experiment, catalogue)
+    method = method or method_of(experiment, catalogue)
     parts = build_parts(method, spec, catalogue, seed=experiment.seed, device=device, dtype=dtype, backend=backend)
     require_own_memory(
         {

@@ -43,14 +43,16 @@ class TrainedWeights:
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        if self.weights.optimizer is None or self.schedule is None:
+        if self.weights.optimizer is None:
             return {}
-        return {"optimizer": self.weights.optimizer.state_dict(), "schedule": self.schedule.state_dict()}
+        schedule = {} if self.schedule is None else {"schedule": self.schedule.state_dict()}
+        return {"optimizer": self.weights.optimizer.state_dict(), **schedule}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
-        if self.weights.optimizer is not None and self.schedule is not None:
+        if self.weights.optimizer is not None:
             self.weights.optimizer.load_state_dict(state["optimizer"])
+        if self.schedule is not None:
             self.schedule.load_state_dict(state["schedule"])
 
 

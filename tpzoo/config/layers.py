@@ -14,7 +14,7 @@ from typing import Any
 
 from tpzoo.config.document import read_file
 from tpzoo.config.layer import Layer, layer_of
-from tpzoo.config.overrides import read_overrides
+from tpzoo.config.overrides import read_overrides, read_settings
 from tpzoo.config.problems import COMMAND_LINE, Problems, Where
 from tpzoo.errors import UnknownComponentError
 from tpzoo.plugin.catalogue import OWN, Catalogue
@@ -57,7 +57,11 @@ def _owner(path: Path, catalogue: Catalogue) -> str:
 
 
 def read_layers(
-    config: Path | str | Mapping[str, Any] | None, overrides: Sequence[str], catalogue: Catalogue, problems: Problems
+    config: Path | str | Mapping[str, Any] | None,
+    overrides: Sequence[str],
+    catalogue: Catalogue,
+    problems: Problems,
+    settings: Mapping[str, Any] | None = None,
 ) -> Layers:
     """Read a file, a recipe or a mapping, what it extends, and the overrides."""
     reader = _Reader(catalogue, problems)
@@ -67,11 +71,11 @@ def read_layers(
         path = find_config(config, catalogue) if isinstance(config, str) else config
         reader.read(path, Where(COMMAND_LINE), (), "" if path is config else _nor_recipe(str(config), catalogue))
         reader.layers.file = path
-    command = read_overrides(overrides, problems)
-    tree = dict(command.tree)
-    if tree.pop("extends", None) is not None:
-        problems.add(command.where(("extends",)), (), "only a file can extend another")
-    reader.take(replace(command, tree=tree), None, ())
+    for layer in (read_overrides(overrides, problems), read_settings(settings or {}, problems)):
+        tree = dict(layer.tree)
+        if tree.pop("extends", None) is not None:
+            problems.add(layer.where(("extends",)), (), "only a file can extend another")
+        reader.take(replace(layer, tree=tree), None, ())
     return reader.layers
 
 

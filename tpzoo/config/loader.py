@@ -27,8 +27,9 @@ def load(
     overrides: Sequence[str] = (),
     catalogue: Catalogue | None = None,
     plugins: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
 ) -> LoadedConfig:
-    """Load a config and put overrides of the command line over it.
+    """Load a config and put overrides over it, those of the command line and those from Python.
 
     Args:
         config: a YAML file; a text may also be the name of a recipe, such as ``mnist/dtp``. A mapping says what a file
@@ -38,6 +39,7 @@ def load(
             the config names are added.
         plugins: further plugins, as ``--plugin`` names them: files or modules. A file takes the place of one of the
             same file name that the config asks for.
+        settings: values by dotted path, ``{"optimizer.forward.lr": 0.1, "learner": "ldrl"}``, stronger than all else.
 
     Raises:
         UntrustedError: the config asks for a plugin file that the user has neither named nor trusted.
@@ -46,7 +48,7 @@ def load(
     """
     problems = Problems()
     catalogue = load_catalogue(plugins) if catalogue is None else with_plugins(catalogue, plugins)
-    layers = read_layers(config, overrides, catalogue, problems)
+    layers = read_layers(config, overrides, catalogue, problems, settings)
     for name in plugins:
         layers.plugins[plugin_key(name)] = Where(COMMAND_LINE, f"--plugin {name}")
     replaced = _replace_plugins(layers, catalogue)

@@ -5,12 +5,12 @@ A value that starts with ``[``, ``{`` or a quote is read as YAML; any other is o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tpzoo.config.document import read_text
-from tpzoo.config.layer import DEEPEST, Layer, refuse_reserved
-from tpzoo.config.problems import COMMAND_LINE, Path, Problems, Where
+from tpzoo.config.layer import DEEPEST, Layer, layer_of, refuse_reserved
+from tpzoo.config.problems import COMMAND_LINE, PYTHON, Path, Problems, Where
 from tpzoo.config.scalars import Unquoted
 
 
@@ -29,6 +29,26 @@ def read_overrides(overrides: Sequence[str], problems: Problems) -> Layer:
         if value is None:
             continue
         for key in reversed(keys):
+            value = {key: value}
+        _add(tree, value)
+        for end in range(1, len(keys) + 1):
+            places.setdefault(tuple(keys[:end]), where)
+        places.update(dict.fromkeys(_leaves(value), where))
+    return Layer(tree, places)
+
+
+def read_settings(settings: Mapping[str, Any], problems: Problems) -> Layer:
+    """Return settings from Python, by dotted path, as one layer; in order, as overrides of the command line are."""
+    tree: dict[Any, Any] = {}
+    places: dict[Path, Where] = {(): Where(PYTHON)}
+    for name, given in settings.items():
+        where = Where(PYTHON, str(name))
+        keys = str(name).split(".")
+        if not all(keys) or len(keys) > DEEPEST:
+            problems.add(where, (), "no path of a setting, such as optimizer.forward.lr")
+            continue
+        value = layer_of({keys[-1]: given}, where, problems).tree
+        for key in reversed(keys[:-1]):
             value = {key: value}
         _add(tree, value)
         for end in range(1, len(keys) + 1):

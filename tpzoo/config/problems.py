@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tpzoo.errors import ConfigError
 
 COMMAND_LINE = "command line"
+PYTHON = "settings"
 
 Path = tuple[str | int | None, ...]
 """A place in a config: keys, and numbers of items in lists. None is a mapping's own value (see overrides)."""
