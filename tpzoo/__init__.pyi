@@ -5,6 +5,21 @@ from tpzoo.api.host import (
     HostOptimizer as HostOptimizer,
     check_host as check_host,
 )
+from tpzoo.api.predictions import (
+    Predictions as Predictions,
+)
+from tpzoo.api.run import (
+    Run as Run,
+    Runs as Runs,
+    open_run as open_run,
+    runs as runs,
+)
+from tpzoo.api.table import (
+    Table as Table,
+)
+from tpzoo.api.train import (
+    train as train,
+)
 from tpzoo.api.trainer import (
     Gradients as Gradients,
     StepResult as StepResult,

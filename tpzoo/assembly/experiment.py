@@ -49,6 +49,18 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
+class StartFrom:
+    """The checkpoint of another run whose weights a new run begins with; the hash has its digest, not its place."""
+
+    run: str = setting("", help="the folder of that run; empty: weights are drawn")
+    checkpoint: str = setting("best", help="best, last or epoch-0010; of a run that kept no best one, best is the last")
+    parts: str = setting(
+        "network", choices=("network", "all"), help="the network's weights alone, or those of the feedback as well"
+    )
+    digest: str = setting("", pattern=r"[0-9a-f]*", help="of the file with the weights; found when it is empty")
+
+
+@dataclass(frozen=True)
 class Experiment:
     """One experiment. Every component is a name, or a mapping with `name` and the component's settings."""
 
@@ -76,3 +88,4 @@ class Experiment:
     probes: Mapping[str, Component] = components("probe", help="what is measured during training")
     loggers: Mapping[str, Component] = components("logger", "console", "csv", help="where the metrics go")
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    start_from: StartFrom = field(default_factory=StartFrom)

@@ -11,7 +11,10 @@ import click
 from tpzoo._version import __version__
 from tpzoo.errors import TpzooError
 
-VERBS = ("train", "evaluate", "report", "list", "show", "plugins", "check", "matrix", "new-plugin", "trust", "cite")
+VERBS = (
+    "train", "evaluate", "predict", "export", "report",
+    "list", "show", "plugins", "check", "matrix", "new-plugin", "trust", "cite",
+)  # fmt: skip
 
 # What the user's machine refuses, not a bug of ours: no space, no quota, a limit on files, no permission, a read-only
 # file system, a failing disk.

@@ -14,6 +14,7 @@ from tpzoo.config.implied import notices, with_implied
 from tpzoo.config.layers import Layers, read_layers
 from tpzoo.config.problems import COMMAND_LINE, Problems, Where
 from tpzoo.config.resolved import LoadedConfig
+from tpzoo.config.start import with_digest
 from tpzoo.config.validate import Validator
 from tpzoo.errors import PluginError
 from tpzoo.plugin.catalogue import Catalogue, quote
@@ -57,6 +58,7 @@ def load(
     validator = Validator(catalogue, problems)
     stack = [(layer, layer.tree) for layer in with_implied(layers.found, catalogue)]
     experiment: Experiment = validator.settings(Experiment, Experiment(), stack)
+    experiment = with_digest(experiment, problems)
     problems.raise_any()
     origins = validator.origins
     if not experiment.name:

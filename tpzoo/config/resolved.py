@@ -32,6 +32,8 @@ IRRELEVANT = (
     ("checkpoint", "keep_best"),
     ("data", "root"),
     ("data", "download"),
+    ("start_from", "run"),
+    ("start_from", "checkpoint"),
 )
 """What the hash leaves out: names, places and records of a run, and how it is computed: no number beyond rounding."""
 
@@ -109,4 +111,7 @@ class LoadedConfig:
         order of keys does not matter, and neither does whether a value was written or is the default.
         """
         tree = self.compared(IRRELEVANT)
+        start = tree.pop("start_from")
+        if start["digest"]:  # where weights are drawn, nothing: hashes from before this setting hold
+            tree["start_from"] = start
         return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:HASH_LENGTH]

@@ -82,7 +82,7 @@ class Checkpoints:
         """
         weights = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
         # made in memory: torch and safetensors report a full disk each in a way of its own, and neither syncs
-        content = {WEIGHTS: safetensors.torch.save(weights), STATE: _pickled(state)}
+        content = {WEIGHTS: safetensors.torch.save(weights), STATE: pickled(state)}
         digests = {file: _digest(value) for file, value in content.items()}
         try:
             manifest = Manifest(self._config_hash, labels, digests, dict(logs or {}), epoch, data)
@@ -284,7 +284,8 @@ def unreadable(state: Any) -> str:
     return ""
 
 
-def _pickled(state: Mapping[str, Any]) -> bytes:
+def pickled(state: Mapping[str, Any]) -> bytes:
+    """What ``state.pt`` holds of a state."""
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
     return buffer.getvalue()

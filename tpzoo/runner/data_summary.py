@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import torch
 
 from tpzoo.engine.data import Data
+from tpzoo.engine.images import Normalise
 from tpzoo.engine.objective import classes_of
 
 MOST_SHOWN = 20
@@ -49,3 +51,23 @@ def describe_data(data: Data) -> list[str]:
     always = baseline(data)
     lines.append(f"always saying class {always['class']} has the test error {always['test_error']:.2f} %")
     return lines
+
+
+PREPARATION = ("normalise", "scale_targets")
+"""What of a data set's preparation a checkpoint keeps."""
+
+PLAIN = "Normalise"
+"""Stands for tpzoo's own :class:`Normalise`, which is its mean and its deviation and nothing else."""
+
+
+def record_of(data: Data) -> dict[str, Any]:
+    """What ``environment.json`` says of the data, so that the network can be built without them."""
+    found = {name: getattr(data, name) for name in PREPARATION}
+    return {
+        "spec": {**asdict(data.spec), "class_counts": list(data.spec.class_counts)},
+        "preparation": {name: None if part is None else _kind(part) for name, part in found.items()},
+    }
+
+
+def _kind(part: Any) -> str:
+    return PLAIN if type(part) is Normalise else f"{type(part).__module__}.{type(part).__qualname__}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ from tpzoo.runner.progress import Progress
 from tpzoo.runner.steps import step_function
 from tpzoo.runner.stopwatch import Stopwatch
 
+S = TypeVar("S", Snapshot, FeedbackSnapshot)
 REPORTS_PER_EPOCH = 20
 
 
@@ -130,16 +132,22 @@ class Training:
         of_maps = [name for name in due if looks_at_feedback(self.built.probes[name])]
         measured: dict[str, float] = {}
 
+        def drawing(name: str, snapshot: S) -> S:
+            """What is measured for the last step alone draws aside: a longer run would not have drawn it."""
+            if step % self.built.probes[name].every == 0:
+                return snapshot
+            return replace(snapshot, draw=Streams(self.experiment.seed, self.built.device).draw("probes, last step"))
+
         def observe_feedback(snapshot: FeedbackSnapshot) -> None:
             with self._watch.paused():
                 for name in of_maps:
-                    found = named_values(name, self.built.probes[name].measure_feedback(snapshot))
+                    found = named_values(name, self.built.probes[name].measure_feedback(drawing(name, snapshot)))
                     measured.update({key: value for key, value in found.items() if key not in measured})
 
         def observe(snapshot: Snapshot) -> None:
             with self._watch.paused():
                 for name in due:
-                    found = named_values(name, self.built.probes[name].measure(snapshot))
+                    found = named_values(name, self.built.probes[name].measure(drawing(name, snapshot)))
                     if found:
                         self._log("probe", phase.epoch, self.progress.cursor.step + 1, found)
                 due.clear()  # a rule may step many times in one batch

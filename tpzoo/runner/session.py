@@ -14,7 +14,7 @@ from typing import Any
 from torch import nn
 
 from tpzoo.assembly.method import choose
-from tpzoo.config import LoadedConfig
+from tpzoo.config import LoadedConfig, load
 from tpzoo.engine.logger import Logger, RunInfo
 from tpzoo.errors import CheckpointError, PluginError
 from tpzoo.files import remove_unfinished
@@ -25,18 +25,25 @@ from tpzoo.runner.build import Built, build
 from tpzoo.runner.checkpoint import Checkpoints, put_back, unreadable, weights_of
 from tpzoo.runner.code import go_on, keep_files, plugins_used, require_same_code, session
 from tpzoo.runner.data_identity import require_same_data
-from tpzoo.runner.data_summary import baseline
+from tpzoo.runner.data_summary import baseline, record_of
 from tpzoo.runner.device import choose_device
 from tpzoo.runner.folder import RunFolder, Status
 from tpzoo.runner.history import best_by_then, copy_run, require_last
+from tpzoo.runner.lengthen import is_longer, lengthened
 from tpzoo.runner.loop import Training
 from tpzoo.runner.manifest import checkpoint_names, require_logs
 from tpzoo.runner.plan import Phase
+from tpzoo.runner.start import start_from
 from tpzoo.runner.summary import Summary
 from tpzoo.runner.threads import to_go_on_with, using
 
 
-def train(
+def train(loaded: LoadedConfig, catalogue: Catalogue, **options: Any) -> Summary:
+    """Train what a config describes and leave a run folder behind; see :func:`train_in`."""
+    return train_in(loaded, catalogue, **options)[0]
+
+
+def train_in(
     loaded: LoadedConfig,
     catalogue: Catalogue,
     *,
@@ -48,13 +55,14 @@ def train(
     command: Sequence[str] = (),
     threads: int | None = None,
     changed_plugin: bool = False,
-) -> Summary:
-    """Train what a config describes and leave a run folder behind.
+) -> tuple[Summary, Path]:
+    """Train what a config describes; returns what the run came to, and its folder.
 
     Args:
         run_dir: the run's folder; default one by name and time below ``runs``. With ``resume`` the run goes on there,
             in a copy, and the one that was given is left as it is.
-        resume: the folder of a run to continue; ``loaded`` must be its config. A run that is done is left as it is, one
+        resume: the folder of a run to continue; ``loaded`` must be its config, or for one that is done and goes on in
+            ``run_dir`` its config with more epochs. A run that is done is left as it is, one
             that was ended before its first checkpoint starts again.
         checkpoint: which one to resume from.
         discard_later: with a ``checkpoint`` that is not the last one: give up what came after it.
@@ -69,13 +77,14 @@ def train(
     if resume is not None:
         where = folder.reopen(resume)
         with where.held():
-            copied = _prepare(loaded, where, checkpoint, discard_later, run_dir)
+            copied = _prepare(loaded, catalogue, where, checkpoint, discard_later, run_dir)
             if copied is None:
-                return _resume(loaded, catalogue, where, checkpoint, quiet, threads, changed_plugin)
+                return _resume(loaded, catalogue, where, checkpoint, quiet, threads, changed_plugin), where.path
         with copied.held():
-            return _resume(loaded, catalogue, copied, "last", quiet, threads, changed_plugin)
+            return _resume(loaded, catalogue, copied, "last", quiet, threads, changed_plugin), copied.path
     with using(threads):
         built = build(loaded.experiment, catalogue)  # before there is a folder: most mistakes show here
+        start_from(loaded.experiment.start_from, built)
         _say(built, quiet)
         where = folder.claim(loaded.experiment.name or "run", loaded.hash, run_dir)
         with where.held():
@@ -83,15 +92,23 @@ def train(
             described = _environment(loaded, built, session(sources_of(used), versions_of(loaded)))
             where.describe(loaded.to_yaml(full_names=True), command=command, environment=described)
             keep_files(where, used)
-            return Run(loaded, catalogue, built, where, quiet).run()
+            return Run(loaded, catalogue, built, where, quiet).run(), where.path
 
 
 def _prepare(
-    loaded: LoadedConfig, where: RunFolder, checkpoint: str, discard_later: bool, run_dir: Path | None
+    loaded: LoadedConfig,
+    catalogue: Catalogue,
+    where: RunFolder,
+    checkpoint: str,
+    discard_later: bool,
+    run_dir: Path | None,
 ) -> RunFolder | None:
     """See that the run can go on as it is, or make it so; returns the copy that goes on in its place, if one does."""
     started_with, given = where.config_hash(), loaded.hash
     if started_with and started_with != given:
+        started = load(where.path / "config.yaml", (), catalogue)
+        if started.hash == started_with and is_longer(loaded, started):
+            return lengthened(where, started, loaded, catalogue, run_dir)
         what = f"{where.path} was started with the config {started_with}; this one is {given}"
         hint = "put its config.yaml back and change nothing that changes results, or start a new run"
         raise CheckpointError(what, hint)
@@ -333,6 +350,7 @@ def _environment(loaded: LoadedConfig, built: Built, began: Mapping[str, Any]) -
         "threads": began["threads"],
         "blocks": list(built.engine.network.blocks),  # reports show them in this order
         "baseline": baseline(built.data),
+        **record_of(built.data),
         "sessions": [began],
     }
 
