@@ -375,9 +375,8 @@ def test_a_schedule_that_depends_on_the_epochs_is_refused(schedule: Any, open_en
 def test_a_run_starts_from_anothers_weights(run: tpzoo.Run, tmp_path: Path) -> None:
     start = {"run": str(run.path), "checkpoint": "last"}
     plain = tpzoo.load(DEMO, settings={**SHORT, "rule": "bp"}).hash
-    made = tpzoo.train(
-        DEMO, run_dir=tmp_path / "run", quiet=True, rule="bp", **{**SHORT, "epochs": 0}, start_from=start
-    )
+    none = {**SHORT, "epochs": 0}
+    made = tpzoo.train(DEMO, run_dir=tmp_path / "run", quiet=True, rule="bp", **none, start_from=start)
     assert made.config_hash != plain
     for one, other in zip(made.network("last").parameters(), run.network("last").parameters(), strict=True):
         assert torch.equal(one, other)

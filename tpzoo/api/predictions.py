@@ -60,7 +60,10 @@ def predict(trained: Trained, x: Any, batch_size: int) -> Predictions:
     raw = torch.as_tensor(x)
     spec, outs = trained.preparation.spec, []
     for part in torch.split(raw.to(trained.device), batch_size):
-        prepared = trained.preparation.prepare(part, trained.dtype)
+        try:
+            prepared = trained.preparation.prepare(part, trained.dtype)
+        except RuntimeError:  # statistics of another size
+            prepared = part
         if tuple(prepared.shape[1:]) != spec.input_shape:
             what = f"examples of shape {tuple(raw.shape[1:])} become {tuple(prepared.shape[1:])}"
             raise DataError(
