@@ -43,6 +43,7 @@ from tpzoo.cut.errors import (
 )
 from tpzoo.cut.functions import (
     TokenMean as TokenMean,
+    as_layer as as_layer,
 )
 from tpzoo.cut.graph import (
     GraphBlock as GraphBlock,
@@ -53,6 +54,9 @@ from tpzoo.cut.places import (
 )
 from tpzoo.cut.split import (
     split as split,
+)
+from tpzoo.cut.trace import (
+    trace_opened as trace_opened,
 )
 from tpzoo.digests import (
     file_digest as file_digest,
@@ -132,6 +136,7 @@ from tpzoo.engine import (
     data_folder as data_folder,
     dense_parameters as dense_parameters,
     differences as differences,
+    drawn_at as drawn_at,
     gauss_newton_displacement as gauss_newton_displacement,
     hold_out as hold_out,
     initialise as initialise,

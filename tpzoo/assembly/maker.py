@@ -16,6 +16,7 @@ from tpzoo.engine.draw import stream_seed
 from tpzoo.engine.feedback import Feedback
 from tpzoo.engine.network import Network
 from tpzoo.engine.twin import TwinEnds, TwinLayer
+from tpzoo.errors import UnknownComponentError
 from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.plugin.records import Record
 from tpzoo.plugin.settings import PerName
@@ -100,5 +101,11 @@ class TwinMaker:
         def inner(each: nn.Module, before: tuple[int, ...], after: tuple[int, ...]) -> TwinLayer:
             return self(each, before, after, settings)
 
-        made: TwinLayer = record.builder()(layer, TwinEnds(shape_in, shape_out, inner, settings))
+        made: TwinLayer = record.builder()(layer, TwinEnds(shape_in, shape_out, inner, settings, self._has_twin))
         return made
+
+    def _has_twin(self, kind: type[nn.Module]) -> bool:
+        try:
+            return self._catalogue.twin(kind).module not in (nn.Module, "torch.nn:Module")
+        except UnknownComponentError:
+            return False

@@ -45,7 +45,17 @@ def trace(
     Raises:
         CutError: the code of ``model`` itself cannot be traced; what stands where is said.
     """
-    open_modules = opened(groups)
+    return trace_opened(model, opened(groups), rows, functions)
+
+
+def trace_opened(
+    model: nn.Module,
+    open_modules: set[str],
+    rows: Mapping[str, Row] | None = None,
+    functions: Sequence[Callable[..., Any]] = (),
+) -> tuple[fx.Graph, dict[str, Tensor]]:
+    """The same where ``open_modules`` says by name which modules are opened, beside ``model`` itself."""
+    rows = rows or {}
     in_a_row: set[str] = set()
     while True:
         try:

@@ -29,7 +29,7 @@ from tpzoo.engine.maps import (
     differences,
     source_activation,
 )
-from tpzoo.engine.network import Network, Node, Trace
+from tpzoo.engine.network import Network, Node, Trace, drawn_at
 from tpzoo.engine.objective import Batch, ClassLoss, GradientStep, Loss, MinimisableLoss, Output, classes_of, one_hot
 from tpzoo.engine.optimise import WeightStepper
 from tpzoo.engine.passes import BACKENDS, Pass
@@ -133,6 +133,7 @@ __all__ = [
     "data_folder",
     "dense_parameters",
     "differences",
+    "drawn_at",
     "find_draws",
     "gauss_newton_displacement",
     "hold_out",

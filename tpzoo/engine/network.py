@@ -237,11 +237,11 @@ class Network(nn.Module):
             with self._seeded(node, h):
                 made = self.backend.run(node.block, block, h)
             self._put_back(node.block, made.buffers, update_buffers)
-            return Pass(node.name, node.block, h, made.activity, made)
+            return Pass(node.name, node.block, h, made.activity, made, self.batch_seed)
         with torch.no_grad(), self._seeded(node, h):
             activity, moved = run_on_copies(block, h)
         self._put_back(node.block, moved, update_buffers)
-        return Pass(node.name, node.block, h, activity)
+        return Pass(node.name, node.block, h, activity, seed=self.batch_seed)
 
     def _seeded(self, node: Node, x: Tensor) -> AbstractContextManager[None]:
         """Where a block draws, the seed of this batch and this node."""
@@ -278,3 +278,8 @@ def _split(made: Pass, sizes: list[int], order: list[int]) -> list[Pass]:
         )
         found[i] = Pass(made.name, made.block, inputs[k], activity)
     return [found[i] for i in range(len(order))]
+
+
+def drawn_at(made: Pass, node: str) -> AbstractContextManager[None]:
+    """While it lasts, modules draw what they drew at ``node`` in the batch of the pass ``made``."""
+    return under_seed(stream_seed(made.seed, node), made.out.device)

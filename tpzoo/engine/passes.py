@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from torch.func import functional_call
 
 from tpzoo.engine.block import Activity, Block, SplitBlock
 
+T = TypeVar("T")
 Place = Literal["input", "pre"]
 Buffers = dict[str, Tensor]
 LossCall = Callable[[], tuple[Tensor, list[Tensor]]]
@@ -55,9 +56,12 @@ class Pass:
         out: what came out, (batch, ...), cut from every graph.
         pre: what the nonlinearity was applied to, or None.
         aux: side data (pool indices, norm statistics).
+        seed: what decides the draws of the batch.
     """
 
-    def __init__(self, name: str, block: str, x: Tensor, activity: Activity, graph: Graph | None = None) -> None:
+    def __init__(
+        self, name: str, block: str, x: Tensor, activity: Activity, graph: Graph | None = None, seed: int = 0
+    ) -> None:
         self.name = name
         self.block = block
         self.input = x.detach()
@@ -65,6 +69,16 @@ class Pass:
         self.pre = None if activity.pre is None else activity.pre.detach()
         self.aux = {key: value.detach() for key, value in activity.aux.items()}
         self.graph = graph
+        self.seed = seed
+        self._memory: dict[Any, Any] = {}
+
+    def memo(self, key: Any, compute: Callable[[], T]) -> T:
+        """``compute()`` at the first call with ``key``: for what depends on this pass alone; without a graph."""
+        if key not in self._memory:
+            with torch.no_grad():
+                self._memory[key] = compute()
+        found: T = self._memory[key]
+        return found
 
     def vjp(self, cotangent: Tensor, at: Place = "input") -> Tensor:
         """The transposed Jacobian times ``cotangent`` (like ``out``): (batch, ...) like the input.

@@ -18,10 +18,12 @@ class TwinLayer(nn.Module, abc.ABC):
     """From the output space of a layer back to its input space. Concrete twins are final.
 
     Attributes:
+        holds: whether ``side`` must have what :meth:`hold` says of the clean pass: gates, and attention.
         names: what the layer calls the weights that ``mirrored`` calls otherwise; see :meth:`called`.
     """
 
     names: Mapping[str, str] = MappingProxyType({})
+    holds: bool = False
 
     @abc.abstractmethod
     def forward(self, v: Tensor, side: Side) -> Tensor:
@@ -34,6 +36,14 @@ class TwinLayer(nn.Module, abc.ABC):
         """forward(v + d) - forward(v). Override it where it can be had without cancellation."""
         moved: Tensor = self(v + d, side)
         return moved - self(v, side)
+
+    def hold(self, x: Tensor) -> dict[str, Any]:
+        """What is held fixed for a batch, by name: what the layer makes of its clean input ``x`` (batch, ...).
+
+        It is recorded once a batch, without a graph, and is part of ``side`` wherever the twin is evaluated, also on
+        what a noisy pass gave.
+        """
+        return {}
 
     def mirrored(self) -> dict[str, Tensor]:
         """The weights by the name and in the layout of the layer's own; empty for a twin without weights."""
@@ -93,12 +103,14 @@ class TwinEnds:
         shape_in, shape_out: shapes of one sample before and after the layer that is inverted.
         make: builds the twin of an inner layer: ``make(layer, shape_in, shape_out)``.
         options: the settings of the map that the twin is part of.
+        has_twin: whether a plugin has a twin for a type of module, or for an ancestor of it other than ``nn.Module``.
     """
 
     shape_in: tuple[int, ...]
     shape_out: tuple[int, ...]
     make: Callable[[nn.Module, tuple[int, ...], tuple[int, ...]], TwinLayer]
     options: Any = None
+    has_twin: Callable[[type[nn.Module]], bool] = lambda kind: False
 
 
 def inner(side: Side, name: str) -> Side:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -71,8 +72,18 @@ class Inverted:
         """A pass through the layer as a block makes it: its output, and its side data."""
         aux: dict[str, Tensor] = {}
         with torch.no_grad():
-            out = run_layer("layer", self.layer, self.gaussian(self.shape_in, count), aux)
-        return out, inner(aux, "layer")
+            x = self.gaussian(self.shape_in, count)
+            out = run_layer("layer", self.layer, x, aux)
+            held = self._held(x) if self.twin.holds else {}
+        return out, {**inner(aux, "layer"), **held}
+
+    def _held(self, x: Tensor) -> dict[str, Any]:
+        """What the twin holds fixed; no buffer of the layer moves."""
+        kept = [(buffer, buffer.clone()) for buffer in self.layer.buffers()]
+        found = self.twin.hold(x)
+        for buffer, value in kept:
+            buffer.copy_(value)
+        return found
 
     def counts(self) -> tuple[int, ...]:
         """Numbers of samples; a single one only where the layer itself takes it."""
@@ -289,8 +300,9 @@ def capturable(record: Record, stage: Stage) -> None:
         def call(each: Inverted = each, x: Tensor = x, d: Tensor = d) -> None:
             aux: dict[str, Tensor] = {}
             v = run_layer("layer", each.layer, x, aux)
-            each.twin(v, inner(aux, "layer"))
-            each.twin.difference(v, d, inner(aux, "layer"))
+            side = {**inner(aux, "layer"), **(each.twin.hold(x) if each.twin.holds else {})}
+            each.twin(v, side)
+            each.twin.difference(v, d, side)
 
         require_capturable(each.name.rstrip(":"), mode, call)
 

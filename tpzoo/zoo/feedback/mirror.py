@@ -5,18 +5,23 @@ For conv -> activation -> pool the map is unpool -> activation -> transposed con
 
 from __future__ import annotations
 
-from typing import final
+from contextlib import nullcontext
+from typing import Any, final
 
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call
 
 from tpzoo import (
     At,
+    Block,
     Ends,
     FeedbackMap,
     LinearTail,
+    Pass,
     Reshapes,
     TwinLayer,
     WeightedLinearTwin,
+    drawn_at,
     inner,
     source_activation,
 )
@@ -28,15 +33,24 @@ from tpzoo.zoo.twins.chain import ChainTwin
 class Mirror(FeedbackMap):
     """The twin of one block, evaluated with the side data (pool indices) of the pass at the edge's source."""
 
-    def __init__(self, twin: TwinLayer) -> None:
+    def __init__(self, twin: TwinLayer, block: Block) -> None:
         super().__init__()
         self.twin = twin
+        self._block = (block,)  # no part of the map: its weights are the network's
 
     def forward(self, u: Tensor, at: At) -> Tensor:
-        return self.twin(u, side(at))
+        return self.twin(u, self.side(at))
 
     def difference(self, d: Tensor, at: At) -> Tensor:
-        return self.twin.difference(source_activation(at), d, side(at))
+        return self.twin.difference(source_activation(at), d, self.side(at))
+
+    def side(self, at: At) -> dict[str, Any]:
+        """The side data of the pass at the source, and what is held fixed of the clean pass."""
+        found = {} if at.source is None else dict(at.source.aux)
+        if self.twin.holds and at.source is not None:
+            node = at.source.name
+            found |= at.target.memo((self, "held"), lambda: held(self._block[0], self.twin, at.target, node))
+        return found
 
     def mirrored(self) -> dict[str, Tensor]:
         return self.twin.weights()
@@ -51,30 +65,30 @@ class MirrorMap(Mirror):
 class MirrorTailMap(Mirror, LinearTail):
     """A mirror whose only weights are linear, with nothing but reshapes after them: the tail begins at ``tail``."""
 
-    def __init__(self, twin: ChainTwin, tail: int) -> None:
-        super().__init__(twin)
+    def __init__(self, twin: ChainTwin, block: Block, tail: int) -> None:
+        super().__init__(twin, block)
         self._tail = tail
 
     def features(self, u: Tensor, at: At) -> Tensor:
         for name, twin in self._twins()[: self._tail]:
-            u = twin(u, inner(side(at), name))
+            u = twin(u, inner(self.side(at), name))
         return u
 
     def linear(self, v: Tensor, at: At) -> Tensor:
         for name, twin in self._twins()[self._tail :]:
-            v = twin(v, inner(side(at), name))
+            v = twin(v, inner(self.side(at), name))
         return v
 
     def linear_difference(self, v: Tensor, at: At) -> Tensor:
         for name, twin in self._twins()[self._tail :]:
-            v = twin.difference(v, v, inner(side(at), name))
+            v = twin.difference(v, v, inner(self.side(at), name))
         return v
 
     def linear_gradient(self, v: Tensor, cotangent: Tensor, at: At) -> dict[str, Tensor]:
         (name, twin), *after = self._twins()[self._tail :]
         assert isinstance(twin, WeightedLinearTwin)  # weights_at saw to it
-        shape = twin(v[:1], inner(side(at), name)).shape[1:] if after else cotangent.shape[1:]
-        found = twin.gradient(v, cotangent.reshape(-1, *shape), inner(side(at), name))
+        shape = twin(v[:1], inner(self.side(at), name)).shape[1:] if after else cotangent.shape[1:]
+        found = twin.gradient(v, cotangent.reshape(-1, *shape), inner(self.side(at), name))
         return {f"twin.twins.{name}.{key}": value for key, value in found.items()}
 
     def _twins(self) -> list[tuple[str, TwinLayer]]:
@@ -94,7 +108,9 @@ def build(settings: MirrorSettings, ends: Ends) -> FeedbackMap:
         raise CompatibilityError(what, "use feedback=layerwise with it, or feedback.map=linear with a direct path")
     twin = twin_of_block(settings, ends)
     tail = weights_at(twin)
-    return MirrorTailMap(twin, tail) if tail is not None and isinstance(twin, ChainTwin) else MirrorMap(twin)
+    if tail is not None and isinstance(twin, ChainTwin) and not twin.holds:
+        return MirrorTailMap(twin, ends.blocks[0], tail)
+    return MirrorMap(twin, ends.blocks[0])
 
 
 def twin_of_block(settings: MirrorSettings, ends: Ends) -> TwinLayer:
@@ -111,9 +127,25 @@ def twin_of_block(settings: MirrorSettings, ends: Ends) -> TwinLayer:
         raise CompatibilityError(what, f"{instead}; {error.hint}") from error
 
 
-def side(at: At) -> dict[str, Tensor]:
-    """The side data of the pass at the source."""
-    return at.source.aux if at.source is not None else {}
+class _Holding(nn.Module):
+    """Lets ``functional_call`` give a block copies of its buffers while its twin looks at a clean pass."""
+
+    def __init__(self, block: Block, twin: TwinLayer) -> None:
+        super().__init__()
+        self.block = block
+        self._twin = (twin,)
+
+    def forward(self, x: Tensor) -> dict[str, Any]:
+        return self._twin[0].hold(x)
+
+
+def held(block: Block, twin: TwinLayer, before: Pass, node: str) -> dict[str, Any]:
+    """What a twin holds fixed of the clean pass that goes through ``block`` after the pass ``before``."""
+    buffers = {f"block.{name}": value.clone() for name, value in block.named_buffers()}
+    seeded = drawn_at(before, node) if block.draws else nullcontext()
+    with seeded:
+        found: dict[str, Any] = functional_call(_Holding(block, twin), buffers, (before.out,))
+    return found
 
 
 def weights_at(twin: TwinLayer) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import final
+from typing import Any, final
 
 from torch import Tensor, nn
 
@@ -26,8 +26,10 @@ from tpzoo import (
 class ChainTwin(TwinLayer):
     """The layers' twins in reverse order. Carries value and displacement down: linear twins see only the latter."""
 
-    def __init__(self, twins: Mapping[str, TwinLayer]) -> None:
+    def __init__(self, twins: Mapping[str, TwinLayer], layers: Mapping[str, nn.Module]) -> None:
         super().__init__()
+        self.holds = any(twin.holds for twin in twins.values())
+        self._layers = dict(layers) if self.holds else {}  # in a dict they are no part of this module
         self.twins = nn.ModuleDict(dict(commuted(list(twins.items())[::-1])))
 
     def forward(self, v: Tensor, side: Side) -> Tensor:
@@ -44,6 +46,14 @@ class ChainTwin(TwinLayer):
             v = twin(v, inner(side, name)) if i < needed else v
         return d
 
+    def hold(self, x: Tensor) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, layer in self._layers.items():
+            twin: Any = self.twins[name]
+            found |= {f"{name}.{key}": value for key, value in twin.hold(x).items()} if twin.holds else {}
+            x = layer(x)
+        return found
+
     def mirrored(self) -> dict[str, Tensor]:
         return prefixed(self.twins.items())
 
@@ -54,6 +64,7 @@ class ResidualTwin(TwinLayer):
 
     def __init__(self, after: TwinLayer, main: TwinLayer, shortcut: TwinLayer) -> None:
         super().__init__()
+        self.holds = main.holds or shortcut.holds
         self.after, self.main, self.shortcut = after, main, shortcut
 
     def forward(self, v: Tensor, side: Side) -> Tensor:
@@ -65,6 +76,10 @@ class ResidualTwin(TwinLayer):
         v = self.after(v, inner(side, "after"))
         main = self.main.difference(v, d, inner(side, "main"))
         return main + self.shortcut.difference(v, d, inner(side, "shortcut"))
+
+    def hold(self, x: Tensor) -> dict[str, Any]:
+        branches = (("main", self.main), ("shortcut", self.shortcut))
+        return {f"{name}.{key}": value for name, twin in branches for key, value in twin.hold(x).items()}
 
     def mirrored(self) -> dict[str, Tensor]:
         return prefixed([("main", self.main), ("shortcut", self.shortcut)])
@@ -90,7 +105,7 @@ def chain(layer: LayerBlock | nn.Sequential, ends: TwinEnds) -> TwinLayer:
     layers = layer.layers if isinstance(layer, LayerBlock) else dict(layer._modules)
     shapes = layer_shapes(list(layers.values()), ends.shape_in)
     triples = zip(layers.items(), shapes[:-1], shapes[1:], strict=True)
-    return ChainTwin({name: ends.make(each, before, after) for (name, each), before, after in triples})
+    return ChainTwin({name: ends.make(each, before, after) for (name, each), before, after in triples}, layers)
 
 
 def residual(layer: Residual, ends: TwinEnds) -> TwinLayer:

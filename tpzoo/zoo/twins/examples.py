@@ -7,10 +7,12 @@ reach into the padding are where the sizes on the way down go wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from tpzoo import ACTIVATION_NAMES, Chain, MaxPool, ModuleBlock, Residual, SplitChain, TokenMean, activation
+from tpzoo import ACTIVATION_NAMES, Chain, MaxPool, ModuleBlock, Residual, SplitChain, TokenMean, activation, split
 
 Examples = list[tuple[nn.Module, tuple[int, ...]]]
 
@@ -92,6 +94,29 @@ def modules() -> Examples:
     return [(ModuleBlock(nn.Linear(5, 4)), (5,)), (ModuleBlock(row), (2, 7, 7)), (ModuleBlock(MaxPool(2)), (2, 5, 5))]
 
 
+class SelfAttention(nn.MultiheadAttention):
+    """Attention as a layer with one input, as blocks call it."""
+
+    def __init__(self) -> None:
+        super().__init__(4, 2, batch_first=True)
+
+    def forward(self, x: Tensor) -> Any:  # type: ignore[override]
+        return super().forward(x, x, x)[0]
+
+
+class Gated(nn.Module):
+    """A gate, a skip, a pool that records nothing, a scale, and code that moves values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.value = nn.Conv2d(2, 2, 1), nn.Conv2d(2, 2, 3, padding=1)
+        self.pool, self.scale = nn.MaxPool2d(3, 1, 1), nn.Parameter(torch.full((2, 1, 1), 0.7))
+
+    def forward(self, x: Tensor) -> Tensor:
+        gated = torch.sigmoid(self.gate(x)) * torch.relu(self.value(x))
+        return torch.cat([gated, self.pool(x)], 1).flatten(2).transpose(1, 2)[:, :, :2] + self.scale.view(2) * 0.5
+
+
 def on_both(make: Callable[[], nn.Module]) -> Callable[[], Examples]:
     """An activation on vectors and on images."""
     return lambda: [(make(), (5,)), (make(), (2, 3, 5))]
@@ -112,7 +137,22 @@ EXAMPLES: Mapping[str, Callable[[], Examples]] = {
     "Residual": residuals,
     "ModuleBlock": modules,
     "MaxPool": max_pools,
+    "MaxPool2d": lambda: [(nn.MaxPool2d(3, 2, 1), (2, 7, 8)), (nn.MaxPool2d(2, ceil_mode=True), (2, 5, 5))],
+    "MultiheadAttention": lambda: [(SelfAttention(), (3, 4))],
+    "TransformerEncoderLayer": lambda: [
+        (nn.TransformerEncoderLayer(4, 2, 6, 0.1, batch_first=True, norm_first=first), (3, 4))
+        for first in (True, False)
+    ],
+    "GraphBlock": lambda: [
+        (split(Gated(), torch.rand(2, 2, 5, 4)).blocks["value"], (2, 5, 4)),
+    ],
+    "Module": lambda: [(Gated(), (2, 5, 4))],
     "TokenMean": lambda: [(TokenMean(), (4, 3))],
+    **{
+        name: on_both(lambda kind=name: getattr(nn, kind)())  # type: ignore[misc]
+        for name in ("ReLU6", "Hardtanh", "Hardswish", "Hardsigmoid", "Softplus", "Mish", "SELU", "CELU")
+    },
+    "RMSNorm": lambda: [(nn.RMSNorm(5), (3, 5))],
     **{
         name: lambda kind=name: [(getattr(nn, kind)(0.3), (2, 3, 5))]  # type: ignore[misc]
         for name in ("Dropout", "Dropout2d", "AlphaDropout")

@@ -20,6 +20,11 @@ TWINS = {
     "tpzoo:ModuleBlock": ("the twin of the module in it", "chain:module"),
     "tpzoo:MaxPool": ("every value back to the cell that won", "pooling:unpool"),
     "tpzoo:Activation": ("the same activation", "activation:build"),
+    "torch.nn:MaxPool2d": ("every value back to the cell that won in the clean pass", "pooling:held"),
+    "torch.nn:MultiheadAttention": ("its attention is held fixed, its projections inverted", "attention:attention"),
+    "torch.nn:TransformerEncoderLayer": ("both branches inverted and added", "attention:encoder_layer"),
+    "tpzoo:GraphBlock": ("its code is walked backwards; gates are held fixed", "traced:block"),
+    "torch.nn:Module": ("any other module: its code is walked backwards; gates are held fixed", "traced:module"),
     "tpzoo:TokenMean": ("every token gets the same value", "tokens:build"),
     **{
         f"torch.nn:{name}": ("the identity, its mean over masks", "dropout:build")
@@ -27,11 +32,14 @@ TWINS = {
     },
     **{
         f"torch.nn:{name}": ("the same activation", "activation:build")
-        for name in ("Identity", "Tanh", "Sigmoid", "ReLU", "ELU", "GELU", "SiLU", "LeakyReLU")
+        for name in (
+            *("Identity", "Tanh", "Sigmoid", "ReLU", "ELU", "GELU", "SiLU", "LeakyReLU"),
+            *("ReLU6", "Hardtanh", "Hardswish", "Hardsigmoid", "Softplus", "Mish", "SELU", "CELU"),
+        )
     },
     **{
         f"torch.nn:{name}": ("a fresh norm of its kind", "norm:build")
-        for name in ("BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm")
+        for name in ("BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "RMSNorm")
     },
 }
 

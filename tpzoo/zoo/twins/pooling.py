@@ -9,7 +9,7 @@ averaged, as published.
 from __future__ import annotations
 
 import abc
-from typing import final
+from typing import Any, final
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -77,3 +77,34 @@ def unpool(layer: MaxPool, ends: TwinEnds) -> TwinLayer:
 def spread(layer: nn.Module, ends: TwinEnds) -> TwinLayer:
     """The twin of an average pool, adaptive or not."""
     return Spread(ends.shape_in)
+
+
+@final
+class HeldMaxPool(TwinLayer):
+    """A max-pool of torch, which keeps no winners: those of the clean pass are found again, and values add there."""
+
+    holds = True
+
+    def __init__(self, layer: nn.MaxPool2d) -> None:
+        super().__init__()
+        self._layer = (layer,)
+
+    def hold(self, x: Tensor) -> dict[str, Any]:
+        layer = self._layer[0]
+        geometry = (layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.ceil_mode)
+        _, places = F.max_pool2d(x, *geometry, return_indices=True)
+        return {"places": places, "size": x.shape[2:]}
+
+    def forward(self, v: Tensor, side: Side) -> Tensor:
+        held: Any = side
+        height, width = held["size"]
+        empty = v.new_zeros(*v.shape[:2], height * width)
+        return empty.scatter_add(2, held["places"].flatten(2), v.flatten(2)).view(*v.shape[:2], height, width)
+
+    def difference(self, v: Tensor, d: Tensor, side: Side) -> Tensor:
+        return self(d, side)
+
+
+def held(layer: nn.MaxPool2d, ends: TwinEnds) -> TwinLayer:
+    """The twin of a max-pool that records nothing."""
+    return HeldMaxPool(layer)
