@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from families import SIZE, make
+from families import MODELS, SIZE, make
 
-from tpzoo import CompatibilityError, Feedback, TwinEnds
+from tpzoo import Feedback, TwinEnds
 from tpzoo.assembly.method import Chosen, nested
 from tpzoo.assembly.parts import build_feedback
 from tpzoo.config.single import settings_from
@@ -16,7 +16,7 @@ from tpzoo.plugin.discovery import load_catalogue
 from tpzoo_timm.parts import Permute, PermuteTwin, Scale, ScaleTwin
 
 CATALOGUE = load_catalogue(["tpzoo_timm.plugin"])
-MIRRORED = ("resnet", "resnet_basic", "resnet_bottleneck", "vgg", "vgg_norm", "convnext", "mixer", "regnet")
+MIRRORED = tuple(MODELS)
 
 
 def layerwise(network: Any, **chosen: Any) -> Feedback:
@@ -67,18 +67,6 @@ def test_mirrored_weights_have_the_names_and_shapes_of_the_network(family: str, 
         own = {name: value.shape for name, value in edge.map.mirrored().items()}
         assert own
         assert own.items() <= theirs.items()
-
-
-@pytest.mark.parametrize(
-    ("family", "message"),
-    [("vit", "GraphBlock"), ("efficientnet", "InvertedResidual"), ("regnet_se", "SEModule")],
-)
-def test_a_layer_without_a_twin_is_named_with_what_works(family: str, message: str) -> None:
-    network = make(family, "block")
-    with pytest.raises(CompatibilityError, match=message) as caught:
-        layerwise(network, name="mirror")
-    assert "map=dense" in caught.value.hint
-    assert "tied" in caught.value.hint
 
 
 @torch.no_grad()

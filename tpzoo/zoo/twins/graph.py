@@ -141,6 +141,8 @@ class GraphTwin(TwinLayer):
         if rule == "product":
             kept, factor = self._factor(node, varying, values)
             return [(kept, lambda u: summed_to(u * factor(), values[kept].shape))]
+        if rule == "sum of a product":
+            return self._sum_of_a_product(node, varying, values)
         if rule == "quotient":
             divisor = _value(node.args[1], values)
             return [(varying[0], lambda u: summed_to(u / divisor, values[varying[0]].shape))]
@@ -160,6 +162,19 @@ class GraphTwin(TwinLayer):
         args = [_value(each, values) for each in node.args[1:]]
         kwargs = {name: _value(each, values) for name, each in node.kwargs.items()}
         return [(varying[0], lambda u: back(u, x, args, kwargs))]
+
+    def _sum_of_a_product(
+        self, node: fx.Node, varying: list[fx.Node], values: Values
+    ) -> list[tuple[fx.Node, Callable[[Tensor], Tensor]]]:
+        """``addcmul``: a + b c."""
+        found: list[tuple[fx.Node, Callable[[Tensor], Tensor]]] = []
+        first: Any = node.args[0]
+        if first in self._carrying:
+            found.append((first, lambda u: summed_to(u, values[first].shape)))
+        if any(each in self._carrying for each in node.args[1:3]):
+            kept, factor = self._factor(node, varying, values)
+            found.append((kept, lambda u: summed_to(u * factor(), values[kept].shape)))
+        return found
 
     def _factor(self, node: fx.Node, varying: list[fx.Node], values: Values) -> tuple[fx.Node, Callable[[], Any]]:
         """What a product sends back to, and what it is multiplied with on the way."""
@@ -206,7 +221,7 @@ def gated(node: fx.Node, values: Values, carrying: Carrying) -> tuple[fx.Node, A
     One that does not depend on the input is held, then one that was broadcast, then what a gating function made, then
     the second one.
     """
-    a, b = factors = list(node.args[:2])
+    a, b = factors = list(node.args[1:3] if node.target is torch.addcmul else node.args[:2])
     varying: list[Any] = [each for each in factors if each in carrying]
     if len(varying) == 1:
         return (varying[0], b if varying[0] is a else a)
@@ -305,6 +320,8 @@ def rule_of(node: fx.Node) -> str:
     for rule, known in (("sum", SUMS), ("product", PRODUCTS), ("quotient", QUOTIENTS), ("join", JOINS)):
         if target in known:
             return rule
+    if target is torch.addcmul:
+        return "sum of a product"
     if target in MATRIX_PRODUCTS:
         return "matrix product"
     if target in (torch.neg, "neg"):

@@ -28,10 +28,8 @@ def module(layer: nn.Module, ends: TwinEnds) -> TwinLayer:
         UnknownComponentError: it is torch's own, its code cannot be traced, or something in it has no inverse.
     """
     kind = type(layer).__name__
-    if type(layer).__module__.startswith("torch.nn.") or not any(True for _ in layer.children()):
-        inside = "" if any(True for _ in layer.parameters()) or type(layer).__module__.startswith("torch.nn.") else kind
-        if not inside:
-            raise UnknownComponentError(f"no twin for the module type {kind}", "a plugin can bring one by tpzoo_twins")
+    if type(layer).__module__.startswith("torch.nn."):
+        raise UnknownComponentError(f"no twin for the module type {kind}", "a plugin can bring one by tpzoo_twins")
     opened = {name for name, part in layer.named_modules() if name and _is_opened(part, ends)}
     try:
         graph, constants = trace_opened(layer, opened)
@@ -78,7 +76,7 @@ def of_code(code: fx.GraphModule, ends: TwinEnds, prefix: str) -> TwinLayer:
             reached.add(varying[0])
         elif rule := rule_of(node):
             reached |= set(_sources(node, rule, varying, values, carrying))
-            if rule == "product":
+            if rule in ("product", "sum of a product") and any(each in carrying for each in node.args[-2:]):
                 _, factor = gated(node, values, carrying)
                 if isinstance(factor, fx.Node) and factor.op == "get_attr" and _is_weight(code, str(factor.target)):
                     scales[scale_name(factor)] = values[factor]
@@ -96,6 +94,10 @@ def _sources(node: fx.Node, rule: str, varying: list[fx.Node], values: Values, c
     """Those of what a node was made of that something comes back to."""
     if rule == "product":
         return [gated(node, values, carrying)[0]]
+    if rule == "sum of a product":
+        product = any(each in carrying for each in node.args[1:3])
+        kept = [gated(node, values, carrying)[0]] if product else []
+        return [each for each in varying if each is node.args[0]] + kept
     if rule == "matrix product":
         second = node.args[1]
         return [second] if isinstance(second, fx.Node) and second in carrying else varying
