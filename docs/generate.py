@@ -24,6 +24,8 @@ import click
 
 sys.path.insert(0, str(Path(__file__).parent))
 from measured import filled, headers, tables
+from model_table import models
+from python_reference import python
 
 from tpzoo.cli import VERBS, main
 from tpzoo.config import Experiment, SettingRow, settings_table
@@ -235,8 +237,8 @@ def definition(source: str, name: str) -> str:
 
 def pages() -> dict[Path, str]:
     """Every file that is made, and what it should hold."""
-    made = {"hooks": hooks, "config": config, "cli": command_line, "probes": probes}
-    found = {DOCS / "results.md": "\n".join(figures())}
+    made = {"hooks": hooks, "config": config, "cli": command_line, "probes": probes, "python": python}
+    found = {DOCS / "results.md": "\n".join(figures()), DOCS / "models.md": "\n".join(models())}
     found |= {DOCS / f"reference-{name}.md": "\n".join(make()) for name, make in made.items()}
     found |= headers()
     for path in [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]:

@@ -151,9 +151,9 @@ def test_metrics_are_columns(run: tpzoo.Run) -> None:
     assert float(table["test_accuracy"][-1]) == run.summary.test_accuracy
     probes = run.metrics("probe")
     assert probes["step"].tolist() == [1, 11, 21, 31, 41, 42]
-    frame = table.to_pandas()
-    assert list(frame.columns) == list(table)
-    assert frame["test_loss"].tolist() == table["test_loss"].tolist()
+    data = table.to_pandas()
+    assert list(data.columns) == list(table)
+    assert data["test_loss"].tolist() == table["test_loss"].tolist()
     with pytest.raises(KeyError, match="there is no column 'loss'; there are epoch"):
         table["loss"]
     with pytest.raises(ValueError, match="choose from step, probe, epoch"):

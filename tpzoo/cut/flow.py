@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,7 +49,8 @@ def flow_of(model: nn.Module, graph: fx.Graph, constants: dict[str, Tensor], gro
     remove_unused(graph)
     start, *_, end = graph.nodes
     varying = _varying(graph)
-    labels = tuple(_label(node, groups) for node in varying)
+    depends = {start, *varying}
+    labels = tuple(_label(node, groups, depends) for node in varying)
     result: Any = end.args[0]
     if not isinstance(result, fx.Node) or not varying:
         raise CutError(f"it returns {_called(result)}, not one tensor", "wrap it in a module that returns the output")
@@ -151,23 +152,18 @@ def _varying(graph: fx.Graph) -> tuple[fx.Node, ...]:
     return tuple(found)
 
 
-def _label(node: fx.Node, groups: Groups) -> int | None:
-    """The group of a node's own parameters, or of those that reach it through constants."""
+def _label(node: fx.Node, groups: Groups, depends: Collection[fx.Node]) -> int | None:
+    """The group of a node's own parameters, or of those that reach it through what does not depend on the input."""
     if node.op == "call_module":
         prefix = f"{node.target}."
         return next((group for name, group in groups.items() if name.startswith(prefix)), None)
-    constants = list(node.all_input_nodes)
+    constants = [each for each in node.all_input_nodes if each not in depends]
     while constants:
         each = constants.pop()
         if each.op == "get_attr" and each.target in groups:
             return groups[str(each.target)]
-        if each.op in ("call_function", "call_method") and _is_constant(each):
-            constants.extend(each.all_input_nodes)
+        constants.extend(each.all_input_nodes)
     return None
-
-
-def _is_constant(node: fx.Node) -> bool:
-    return node.op != "placeholder" and all(_is_constant(each) for each in node.all_input_nodes)
 
 
 def _tensors(model: nn.Module, graph: fx.Graph, constants: dict[str, Tensor], example: Tensor) -> frozenset[fx.Node]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -40,7 +41,8 @@ def split(
             what branches stays in one block. A depth: at the children of the module (1), or theirs as well (2), ...
             Names of submodules: each begins a block, and what runs before the first is one too, if it has weights. A
             mapping: for each parameter the number of its block.
-        functions: functions of the module's own source that are not to be traced into.
+        functions: functions of the module's own source that are not to be traced into; those that timm marks so are
+            among them anyway.
         compare: compare the cut with the module, as below.
 
     Returns:
@@ -59,7 +61,7 @@ def split(
         groups = groups_of(module, at, calls)
         in_a_row = seen_rows(module, example, calls)
         merge = at == "auto" or isinstance(at, int)
-        blocks = _blocks(module, groups, in_a_row, example, functions, merge)
+        blocks = _blocks(module, groups, in_a_row, example, [*functions, *_marked_by_timm()], merge)
         network = _network(blocks, example)
         if compare:
             verify(module, network, example)
@@ -67,6 +69,12 @@ def split(
         raise CutError(f"{type(module).__name__} cannot be cut: {error.what}", error.hint) from error
     network.train(module.training)
     return network
+
+
+def _marked_by_timm() -> list[Callable[..., Any]]:
+    """The functions of timm that cannot be traced; none where it is not loaded: then no model is timm's."""
+    models: Any = sys.modules.get("timm.models")
+    return list(models.get_notrace_functions()) if models is not None else []
 
 
 def _check_example(example: Tensor) -> None:

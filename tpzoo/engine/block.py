@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import NamedTuple, cast, final
+from typing import TYPE_CHECKING, NamedTuple, cast, final
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -62,6 +62,11 @@ class Block(nn.Module, abc.ABC):
     def forward(self, x: Tensor) -> Tensor:
         """Return only the output of :meth:`run`."""
         return self.run(x).out
+
+    if TYPE_CHECKING:  # nn.Module's own returns Any
+
+        def __call__(self, x: Tensor) -> Tensor:
+            """Return only the output of :meth:`run`."""
 
 
 class SplitBlock(Block):

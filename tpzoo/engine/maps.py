@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -60,6 +60,11 @@ class FeedbackMap(nn.Module, abc.ABC):
     @abc.abstractmethod
     def forward(self, u: Tensor, at: At) -> Tensor:
         """g(u), like ``at.target.out``, for ``u`` like the source."""
+
+    if TYPE_CHECKING:  # nn.Module's own returns Any
+
+        def __call__(self, u: Tensor, at: At) -> Tensor:
+            """g(u), like ``at.target.out``, for ``u`` like the source."""
 
     def difference(self, d: Tensor, at: At) -> Tensor:
         """g(u + d) - g(u) at the source's activation u, like ``at.target.out``, for ``d`` like the source.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -123,6 +123,11 @@ class Network(nn.Module):
             with self._seeded(node, x):
                 x = self.block_of(node)(x)
         return x
+
+    if TYPE_CHECKING:  # nn.Module's own returns Any
+
+        def __call__(self, x: Tensor) -> Tensor:
+            """The output for ``x`` (batch, *input_shape)."""
 
     def block_of(self, node: Node) -> Block:
         """The block that a node uses."""

@@ -6,7 +6,7 @@ import abc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,11 @@ class TwinLayer(nn.Module, abc.ABC):
 
         ``side`` is the side data that the layer recorded in the pass at hand: pool indices and the like.
         """
+
+    if TYPE_CHECKING:  # nn.Module's own returns Any
+
+        def __call__(self, v: Tensor, side: Side) -> Tensor:
+            """(batch, *shape of the layer's output) -> (batch, *shape of its input)."""
 
     def difference(self, v: Tensor, d: Tensor, side: Side) -> Tensor:
         """forward(v + d) - forward(v). Override it where it can be had without cancellation."""
@@ -95,6 +100,11 @@ class KeepsZero(TwinLayer):
     """
 
 
+def no_twin_known(kind: type[nn.Module]) -> bool:
+    """Where nobody says which types of module have a twin."""
+    return False
+
+
 @dataclass(frozen=True)
 class TwinEnds:
     """What the builder of a twin is told.
@@ -110,7 +120,7 @@ class TwinEnds:
     shape_out: tuple[int, ...]
     make: Callable[[nn.Module, tuple[int, ...], tuple[int, ...]], TwinLayer]
     options: Any = None
-    has_twin: Callable[[type[nn.Module]], bool] = lambda kind: False
+    has_twin: Callable[[type[nn.Module]], bool] = no_twin_known
 
 
 def inner(side: Side, name: str) -> Side:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from timm.models import get_notrace_functions
 from torch import nn
 
 from tpzoo import CutError, DataSpec, Network, boundary, split
@@ -42,7 +41,7 @@ def cut_network(model: nn.Module, credit: str, sample: torch.Tensor, compare: bo
     """
     groups = layer_groups(model, credit)
     with _head_marked(model):
-        cut = split(model, sample, groups, functions=get_notrace_functions(), compare=compare)
+        cut = split(model, sample, groups, compare=compare)
     first, *names, last = cut.blocks
     blocks = {name: cut.blocks[old] for name, old in zip(["stem", *names, "head"], [first, *names, last], strict=True)}
     return Network(blocks, sample.shape[1:])  # type: ignore[arg-type]

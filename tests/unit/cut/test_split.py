@@ -271,8 +271,7 @@ def noisy(m: nn.Module, x: Tensor) -> object:
 
 
 def by_value(m: nn.Module, x: Tensor) -> object:
-    x = m.a(x)
-    return m.b(x + 1) if x.sum() > 0 else m.b(x)
+    return m.b(m.a(x) + 1) if x.sum() > 0 else m.b(m.a(x))
 
 
 def by_mode(m: nn.Module, x: Tensor) -> object:
