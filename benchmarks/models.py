@@ -26,7 +26,9 @@ from torch import Tensor, nn
 import tpzoo
 from tpzoo.errors import TpzooError
 
-DATA = Path(__file__).parents[1] / "docs" / "data"
+ROOT = Path(__file__).parents[1]
+DATA = ROOT / "docs" / "data"
+sys.path.insert(0, str(ROOT / "plugins" / "tpzoo-timm"))
 BATCH, STEPS, WINDOW = 8, 200, 20
 
 
@@ -110,6 +112,9 @@ MODELS: dict[str, tuple[str, Callable[[], nn.Module]]] = {
     "timm ghostnet_050": ("ghostnet", timm("ghostnet_050")),
 }
 
+PLUGINS = {"timm vgg11_bn, mlp_ratio=0.02": ["tpzoo_timm.plugin"]}
+"""Whose twins a model needs: timm's VGG looks at the size of the image, and only timm's distribution inverts that."""
+
 LAYERWISE_DRL = {"learner": "drl", "feedback": {"name": "layerwise", "map": {"name": "dense"}}}
 METHODS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "bp": [("", {"rule": "bp", "feedback": "none", "learner": "none"})],
@@ -147,7 +152,7 @@ def made(name: str) -> nn.Module:
     return MODELS[name][1]()
 
 
-def trainer(network: tpzoo.Network, method: str, x: Tensor) -> tuple[tpzoo.Trainer, str]:
+def trainer(name: str, network: tpzoo.Network, method: str, x: Tensor) -> tuple[tpzoo.Trainer, str]:
     """The trainer of a method on a network, and which of its maps could be built.
 
     Raises:
@@ -156,18 +161,18 @@ def trainer(network: tpzoo.Network, method: str, x: Tensor) -> tuple[tpzoo.Train
     tried = METHODS[method]
     for i, (said, config) in enumerate(tried):
         try:
-            return tpzoo.Trainer(config, network=network, example=x), said
+            return tpzoo.Trainer(config, network=network, example=x, plugins=PLUGINS.get(name, ())), said
         except TpzooError:
             if i == len(tried) - 1:
                 raise
     raise AssertionError
 
 
-def cell(network: tpzoo.Network, method: str, x: Tensor, y: Tensor) -> dict[str, Any]:
+def cell(name: str, network: tpzoo.Network, method: str, x: Tensor, y: Tensor) -> dict[str, Any]:
     """One step of a method on a network, or the sentence that says why there is none."""
     began = time.perf_counter()
     try:
-        found, said = trainer(network, method, x)
+        found, said = trainer(name, network, method, x)
         built = time.perf_counter()
         found.train()
         found.step(x, y)
@@ -190,7 +195,7 @@ def cells(names: list[str]) -> dict[str, Any]:
         parameters = sum(p.numel() for p in module.parameters())
         row = {"blocks": len(network.blocks), "parameters": parameters}
         row["split_seconds"] = round(time.perf_counter() - began, 2)
-        found[name] = {**row, "methods": {method: cell(network, method, x, y) for method in METHODS}}
+        found[name] = {**row, "methods": {method: cell(name, network, method, x, y) for method in METHODS}}
         print(name, json.dumps(found[name]), flush=True)
     return found
 
@@ -205,7 +210,8 @@ def training(name: str) -> dict[str, Any]:
         began, losses, batches = time.perf_counter(), [], images(STEPS)
         config = METHODS[method][0][1]
         settings = {"optimizer.forward.lr": 1e-3, **(FEEDBACK if method.startswith("ldrl") else {})}
-        made_now = tpzoo.Trainer(config, network=made(name), example=batches[0][0], settings=settings)
+        options = {"settings": settings, "plugins": PLUGINS.get(name, ())}
+        made_now = tpzoo.Trainer(config, network=made(name), example=batches[0][0], **options)
         made_now.train()
         try:
             for x, y in batches:
@@ -255,7 +261,7 @@ def main(arguments: list[str]) -> int:
         return 0
     (x, y), wrong = images(1)[0], 0
     for name, method in SAMPLE:
-        found = cell(tpzoo.split(made(name), x), method, x, y)
+        found = cell(name, tpzoo.split(made(name), x), method, x, y)
         print(f"{name}, {method}: {found}")
         wrong += "refused" in found
     return wrong

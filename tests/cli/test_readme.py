@@ -7,7 +7,9 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from tests.support.command import inside
 from tests.support.runs import write_toy_data
@@ -19,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 LINES = re.findall(r"^    (\S.*)$", re.sub(r"```.*?```", "", README, flags=re.DOTALL), flags=re.MULTILINE)
 COMMANDS = [shlex.split(line, comments=True) for line in LINES]
-(CODE,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+CODE, FROM_PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 SMALL = ["epochs=1", "feedback_training.pretrain_epochs=0"]
 
 
@@ -30,6 +32,7 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "docs" / "upper_blocks.py").write_text(CODE)
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     write_toy_data(tmp_path)
+    np.save(tmp_path / "images.npy", np.random.default_rng(0).random((5, 1, 8, 8), dtype=np.float32))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -48,6 +51,16 @@ def test_no_command_is_left_out() -> None:
     for *options, name in (command[2:] for command in COMMANDS if command[0] == "pip"):
         assert options in ([], ["-e"])
         assert (ROOT / name / "pyproject.toml").is_file()
+
+
+def test_what_it_shows_of_python_runs(at_home: Path) -> None:
+    x, y = torch.rand(8, 20), torch.arange(8) % 3
+    net = torch.nn.Sequential(torch.nn.Linear(20, 6), torch.nn.Tanh(), torch.nn.Linear(6, 3))
+    images = np.random.default_rng(0).integers(0, 256, (4, 1, 28, 28), dtype=np.uint8)
+    names = {"images": images, "net": net, "x": x, "loader": [(x, y)]}
+    exec(FROM_PYTHON, names)
+    assert float(names["out"].loss) > 0  # type: ignore[attr-defined]
+    assert (at_home / "for-a-colleague" / "network.py").is_file()
 
 
 def test_every_command_runs(at_home: Path) -> None:
