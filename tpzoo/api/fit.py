@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, final
 
 from torch import Tensor
 
@@ -19,6 +19,7 @@ from tpzoo.plugin.catalogue import Catalogue
 from tpzoo.plugin.settings import Component, PerName, matching
 
 
+@final
 class _NoMap(FeedbackMap):
     """Stands on an edge while only the edges are asked for."""
 

@@ -16,7 +16,8 @@ from tpzoo.plugin.discovery import load_catalogue
 from tpzoo_timm.parts import Permute, PermuteTwin, Scale, ScaleTwin
 
 CATALOGUE = load_catalogue(["tpzoo_timm.plugin"])
-MIRRORED = tuple(MODELS)
+SOME = ("resnet", "convnext", "vit", "regnet_se", "mixer")
+"""What differs between families shows in these; that every family is mirrored is asked of all."""
 
 
 def layerwise(network: Any, **chosen: Any) -> Feedback:
@@ -25,11 +26,10 @@ def layerwise(network: Any, **chosen: Any) -> Feedback:
     return build_feedback(path, nested(path, "map", CATALOGUE), network, CATALOGUE)
 
 
-@pytest.mark.parametrize("family", MIRRORED)
-@pytest.mark.parametrize("credit", ["stage", "block"])
+@pytest.mark.parametrize("family", MODELS)
 @torch.no_grad()
-def test_displacements_reach_every_block(family: str, credit: str) -> None:
-    network = make(family, credit)
+def test_displacements_reach_every_block(family: str) -> None:
+    network = make(family, "block")
     trace = network.trace(torch.randn(2, 3, SIZE, SIZE), graph=False)
     found = layerwise(network, name="mirror").displacements(trace, torch.randn(2, 10))
     assert {name: value.shape for name, value in found.items()} == {
@@ -38,7 +38,7 @@ def test_displacements_reach_every_block(family: str, credit: str) -> None:
     assert all(bool(value.isfinite().all()) for value in found.values())
 
 
-@pytest.mark.parametrize("family", MIRRORED)
+@pytest.mark.parametrize("family", SOME)
 @torch.no_grad()
 def test_differences_are_differences(family: str) -> None:
     network = make(family, "block").double().eval()
@@ -51,7 +51,7 @@ def test_differences_are_differences(family: str) -> None:
         torch.testing.assert_close(edge.map.difference(d, at), expected, rtol=1e-8, atol=1e-10)
 
 
-@pytest.mark.parametrize("family", MIRRORED)
+@pytest.mark.parametrize("family", SOME)
 def test_no_weights_are_shared_with_the_network(family: str) -> None:
     network = make(family, "stage")
     taken = {p.data_ptr() for p in network.parameters()}
@@ -59,7 +59,7 @@ def test_no_weights_are_shared_with_the_network(family: str) -> None:
 
 
 @pytest.mark.parametrize("credit", ["stage", "block"])
-@pytest.mark.parametrize("family", MIRRORED)
+@pytest.mark.parametrize("family", SOME)
 def test_mirrored_weights_have_the_names_and_shapes_of_the_network(family: str, credit: str) -> None:
     network = make(family, credit)
     for edge in layerwise(network, name="mirror").edges:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 import torchvision
+from torch import nn
 
 from tpzoo import DataSpec, split
 from tpzoo.errors import TpzooError
@@ -26,14 +27,23 @@ def line(name: str) -> str:
     said = ""
     for size in SIZES:
         try:
+            model = on_meta(name, size)
             with torch.device("meta"):
-                model = make(name, TorchvisionSettings(), DataSpec((3, size, size), 10, "classification"))
                 network = split(model, torch.zeros(2, 3, size, size), compare=False)
             return f"{name} {len(network.blocks)} {size}"
         except TpzooError as error:
             said = error.what
     print(f"{name}: {said}", file=sys.stderr)
     return ""
+
+
+def on_meta(name: str, size: int) -> nn.Module:
+    """The model on the device ``meta``; RegNets compute their widths with tensors, and are made with weights first."""
+    spec = DataSpec((3, size, size), 10, "classification")
+    if name.startswith("regnet"):
+        return make(name, TorchvisionSettings(), spec).to("meta")
+    with torch.device("meta"):
+        return make(name, TorchvisionSettings(), spec)
 
 
 def main() -> None:

@@ -5,13 +5,23 @@ What a block is trained to make smaller (Meulemans et al. 2020, eq. 4), summed o
 
 from __future__ import annotations
 
+from typing import final
+
 from torch import Tensor
 
 from tpzoo import Probe, ProbeSettings, Snapshot
 
 
+@final
 class LocalLoss(Probe):
-    """By block; a block without a displacement is not trained, and has none. Of a rule without targets (bp) nothing."""
+    """One number for each node.
+
+    Averages: the mean over the samples of the batch.
+    Blocks: every node that has a displacement, the output too; the others are not trained. Of a rule without targets
+    (bp) nothing.
+    Weights: none; it looks at activations.
+    Zeros: a sample without a displacement counts as 0.
+    """
 
     def __init__(self, settings: ProbeSettings) -> None:
         self.every = settings.every
