@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from torch import Tensor, nn
 
-from tpzoo.cut.calls import record, seen_rows
+from tpzoo.cut.calls import Row, record, seen_rows
 from tpzoo.cut.errors import CutError
 from tpzoo.cut.flow import Flow, block_name, boundaries, carried, flow_of
 from tpzoo.cut.modes import mode
@@ -59,7 +60,7 @@ def split(
     try:
         calls = record(module, example, training=False)
         groups = groups_of(module, at, calls)
-        in_a_row = seen_rows(module, example, calls)
+        in_a_row = cache(lambda: seen_rows(module, example, calls))  # asked for where code cannot be traced
         merge = at == "auto" or isinstance(at, int)
         blocks = _blocks(module, groups, in_a_row, example, [*functions, *_marked_by_timm()], merge)
         network = _network(blocks, example)
@@ -89,7 +90,7 @@ def _check_example(example: Tensor) -> None:
 def _blocks(
     module: nn.Module,
     groups: Groups,
-    in_a_row: Mapping[str, Any],
+    in_a_row: Callable[[], Mapping[str, Row]],
     example: Tensor,
     functions: Sequence[Callable[..., Any]],
     merge: bool,

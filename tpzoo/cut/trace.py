@@ -34,12 +34,15 @@ class _FailedError(Exception):
 
 
 def trace(
-    model: nn.Module, groups: Groups, rows: Mapping[str, Row], functions: Sequence[Callable[..., Any]] = ()
+    model: nn.Module,
+    groups: Groups,
+    rows: Callable[[], Mapping[str, Row]],
+    functions: Sequence[Callable[..., Any]] = (),
 ) -> tuple[fx.Graph, dict[str, Tensor]]:
     """The code of ``model`` between the layers of ``groups``, and the constants that it holds, by name.
 
     Args:
-        rows: as :func:`tpzoo.cut.calls.rows`.
+        rows: gives what :func:`tpzoo.cut.calls.seen_rows` finds; called where code cannot be traced.
         functions: functions of the model's module that are not to be looked into.
 
     Raises:
@@ -51,22 +54,21 @@ def trace(
 def trace_opened(
     model: nn.Module,
     open_modules: set[str],
-    rows: Mapping[str, Row] | None = None,
+    rows: Callable[[], Mapping[str, Row]] = dict,
     functions: Sequence[Callable[..., Any]] = (),
 ) -> tuple[fx.Graph, dict[str, Tensor]]:
     """The same where ``open_modules`` says by name which modules are opened, beside ``model`` itself."""
-    rows = rows or {}
     in_a_row: set[str] = set()
     while True:
         try:
             graphs = []
             for training in (True, False):
-                tracer = _Tracer(open_modules, {name: rows[name] for name in in_a_row}, functions)
+                tracer = _Tracer(open_modules, {name: rows()[name] for name in in_a_row}, functions)
                 with mode(model, training), _left_alone(model, open_modules), torch.random.fork_rng():
                     graphs.append((tracer.trace(_Whole(model)), tracer.constants))
             return _merged(*graphs)
         except _FailedError as error:
-            if error.name in rows and error.name not in in_a_row:
+            if error.name not in in_a_row and error.name in rows():
                 in_a_row.add(error.name)
             elif error.name:
                 open_modules = {each for each in open_modules if not f"{each}.".startswith(f"{error.name}.")}

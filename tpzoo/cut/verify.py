@@ -57,17 +57,18 @@ def verify(model: nn.Module, network: Network, example: Tensor) -> None:
     for training in (False, True):
         where = "in training mode" if training else "in evaluation mode"
         with mode(model, training), mode(network, training):
-            expected, again, found = (_observe(each, example, where) for each in (model, model, blocks))
+            expected, again = _observe(model, example, where), _observe(model, example, where, gradients=False)
+            found = _observe(blocks, example, where)
         if not torch.isfinite(expected.out).all():
             raise CutError(f"its output is not finite {where}")
         for other, what in ((again, "two runs of it differ"), (found, "its blocks differ from it")):
-            if problem := _difference(other, expected, names):
+            if problem := _difference(other, expected, names, gradients=other is found):
                 hint = "its draws must come from torch's global generators" if other is again else ""
                 raise CutError(f"{what} {where}, in {problem}", hint)
     _check_purity(network, example)
 
 
-def _observe(module: nn.Module, x: Tensor, where: str) -> Observed:
+def _observe(module: nn.Module, x: Tensor, where: str, gradients: bool = True) -> Observed:
     """What the module does on copies of its buffers, so that no running statistic moves."""
     own = dict(module.named_buffers())
     buffers = {name: buffer.clone() for name, buffer in own.items()}
@@ -78,13 +79,13 @@ def _observe(module: nn.Module, x: Tensor, where: str) -> Observed:
             out = functional_call(module, buffers, (x,))
             if not isinstance(out, Tensor):
                 raise CutError(f"it returns {type(out).__name__}, not one tensor")
-            gradients = _gradients(out, list(parameters.values()))
+            derived = _gradients(out, list(parameters.values())) if gradients else {}
         except CutError:
             raise
         except Exception as error:  # a stranger's code can raise anything
             line = line_of_error(error)
             raise CutError(f"it does not run {where}: {reason(error)}{f' ({line})' if line else ''}") from error
-    return Observed(out.detach(), gradients, {id(own[name]): value for name, value in buffers.items()})
+    return Observed(out.detach(), derived, {id(own[name]): value for name, value in buffers.items()})
 
 
 def _gradients(out: Tensor, parameters: list[Tensor]) -> dict[int, Tensor]:
@@ -96,13 +97,13 @@ def _gradients(out: Tensor, parameters: list[Tensor]) -> dict[int, Tensor]:
     return {id(p): each for p, each in zip(parameters, found, strict=True)}
 
 
-def _difference(found: Observed, expected: Observed, names: Mapping[int, str]) -> str:
+def _difference(found: Observed, expected: Observed, names: Mapping[int, str], gradients: bool) -> str:
     """What of ``found`` is not as expected; empty if all is."""
     if _distance(found.out, expected.out) > TOLERANCE:
         return "the output"
     # a parameter that no block holds was never used
     scale = max((float(each.abs().max()) for each in expected.gradients.values() if each.numel()), default=0.0)
-    for key, value in expected.gradients.items():
+    for key, value in expected.gradients.items() if gradients else ():
         other = found.gradients.get(key, torch.zeros_like(value))
         if value.numel() and float((other - value).abs().max()) > TOLERANCE * max(scale, 1e-30):
             return f"the gradient of '{names.get(key, '?')}'"
