@@ -48,6 +48,10 @@ from tpzoo.cut.functions import (
 from tpzoo.cut.graph import (
     GraphBlock as GraphBlock,
     boundary as boundary,
+    node_values as node_values,
+)
+from tpzoo.cut.modes import (
+    in_mode as in_mode,
 )
 from tpzoo.cut.places import (
     SplitAt as SplitAt,
@@ -56,7 +60,7 @@ from tpzoo.cut.split import (
     split as split,
 )
 from tpzoo.cut.trace import (
-    trace_opened as trace_opened,
+    traced_module as traced_module,
 )
 from tpzoo.digests import (
     file_digest as file_digest,

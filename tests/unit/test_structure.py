@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "engine": {"files", "digests", "plugin.settings", "plugin.names", "plugin.suggest"},
     "cut": {"engine", "plugin"},
     "assembly": {"plugin", "engine"},
-    "config": {"plugin", "assembly.experiment", "assembly.legality", "recipes", "sealed"},
+    "config": {"plugin", "assembly.experiment", "assembly.legality", "recipes", "sealed", "digests"},
     "runner": {"plugin", "engine", "assembly", "config", "files", "sealed", "_version"},
     "report": {"plugin", "engine", "config", "runner", "files", "sealed"},
     "testing": {"plugin", "engine", "assembly", "config"},

@@ -16,9 +16,9 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from torch import Tensor, nn
 
 from tpzoo.api.source import NotPlainError, layers_source
+from tpzoo.cut.graph import InOrder
 from tpzoo.engine.images import Normalise
 from tpzoo.engine.network import Network
 from tpzoo.errors import RunError, SettingError
@@ -168,23 +168,10 @@ def _source(trained: Trained, network: Network, folder: Path, what: str) -> str:
     return head.replace(" and safetensors alone", " alone") + prepare + LOAD_EXPORTED
 
 
-class _Chain(nn.Module):
-    """The blocks one after the other."""
-
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, x: Tensor) -> Tensor:
-        for node in self.network.nodes:
-            x = self.network.block_of(node)(x)
-        return x
-
-
 def _export(trained: Trained, network: Network, folder: Path) -> None:
     x = torch.randn(EXAMPLES, *network.input_shape, dtype=trained.dtype, device=trained.device)
     try:
-        program = torch.export.export(_Chain(network), (x,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+        program = torch.export.export(InOrder(network), (x,), dynamic_shapes=({0: torch.export.Dim("batch")},))
         torch.export.save(program, folder / "network.pt2")
     except Exception as error:  # torch.export fails in many ways on code that it does not know
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -14,6 +14,7 @@ from tpzoo.api.predictions import Predictions, predict
 from tpzoo.api.table import Table, metrics_table, table_of
 from tpzoo.errors import CheckpointError
 from tpzoo.report.learning import draw_run
+from tpzoo.report.runs import run_folders
 from tpzoo.runner import folder
 from tpzoo.runner.checkpoint import Checkpoints
 from tpzoo.runner.saved import Evaluation, evaluate_run
@@ -235,13 +236,4 @@ def runs(place: Path | str = "runs") -> Runs:
     """
     if not Path(place).is_dir():
         raise CheckpointError(f"there is no folder {place}", "give a folder of runs")
-    return Runs([Run(path) for path in _folders(Path(place))])
-
-
-def _folders(place: Path) -> Iterator[Path]:
-    if (place / "config.yaml").is_file():
-        yield place
-        return
-    for each in sorted(place.iterdir()):
-        if each.is_dir() and not each.is_symlink():
-            yield from _folders(each)
+    return Runs([Run(path) for path in run_folders(Path(place), []) if (path / "config.yaml").is_file()])

@@ -6,26 +6,26 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from tpzoo.api.build import MakeOptimizer, Task, built_for, step_with
-from tpzoo.api.host import HostOptimizer, check_host
+from tpzoo.api.host import HostOptimizer
 from tpzoo.api.own import is_choice
 from tpzoo.assembly.maker import make, seeded
 from tpzoo.assembly.method import Chosen
 from tpzoo.config.loader import load
 from tpzoo.config.single import settings_from
 from tpzoo.cut.places import SplitAt
-from tpzoo.engine.at_rest import at_rest
+from tpzoo.engine.at_rest import at_rest, measured
 from tpzoo.engine.draw import Streams, stream_seed
 from tpzoo.engine.feedback import Feedback
 from tpzoo.engine.learner import Learner, Noise
 from tpzoo.engine.network import Network
 from tpzoo.engine.objective import Loss, Output
-from tpzoo.engine.probe import FeedbackSnapshot, Probe, Snapshot, looks_at_feedback, named_values
+from tpzoo.engine.probe import Probe, Snapshot
 from tpzoo.engine.rule import Rule
 from tpzoo.engine.step import StepRecord
 from tpzoo.engine.update import Update
@@ -142,13 +142,12 @@ class Trainer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The network's output (batch, ...) for inputs (batch, ...)."""
-        out: Tensor = self.network(x)
-        return out
+        return self.network(x)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """The network's output (batch, ...) for inputs (batch, ...)."""
-        out: Tensor = super().__call__(x)
-        return out
+    if TYPE_CHECKING:  # nn.Module's own returns Any
+
+        def __call__(self, x: Tensor) -> Tensor:
+            """The network's output (batch, ...) for inputs (batch, ...)."""
 
     @property
     def streams(self) -> Streams:
@@ -228,22 +227,22 @@ class Trainer(nn.Module):
         Raises:
             SettingError: the rule makes none (bp).
         """
-        return dict(self._looked_at(x, y)[0].displacements)
+        return dict(self._looked_at(x, y).displacements)
 
     def targets(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """The target of every node that gets one, like the node's output; errors as :meth:`displacements`."""
-        snapshot, _ = self._looked_at(x, y)
+        snapshot = self._looked_at(x, y)
         trace = snapshot.clean_trace()
         return {node: trace[node].out + d for node, d in snapshot.displacements.items()}
 
-    def _looked_at(self, x: Tensor, y: Tensor) -> tuple[Snapshot, StepRecord]:
-        seen, record = list[Snapshot](), StepRecord()
+    def _looked_at(self, x: Tensor, y: Tensor) -> Snapshot:
+        seen: list[Snapshot] = []
         with torch.enable_grad(), at_rest(self._engine):
-            self._engine.train_batch(x, y, None, seen.append, record=record)
+            self._engine.train_batch(x, y, None, seen.append)
         found = next((each for each in seen if each.displacements), None)
         if found is None:
             raise SettingError(f"rule {type(self._engine.rule).__name__} gives the blocks no displacements")
-        return found, record
+        return found
 
     def gradients(self, x: Tensor, y: Tensor) -> Gradients:
         """What a step on this batch hands to the optimisers; of several steps of one weight in a batch, the first."""
@@ -265,24 +264,9 @@ class Trainer(nn.Module):
         Returns:
             By name, such as ``{"fc1": ...}``.
         """
-        measured: dict[str, float] = {}
-        made = probe if isinstance(probe, Probe) else self._probe(probe, settings)
-        name = probe if isinstance(probe, str) else type(probe).__name__
-
-        def note(values: Any) -> None:
-            for key, value in named_values(name, values).items():
-                measured.setdefault(key.removeprefix(f"{name}/"), value)
-
-        def observe(snapshot: Snapshot) -> None:
-            note(made.measure(snapshot))
-
-        def observe_feedback(snapshot: FeedbackSnapshot) -> None:
-            note(made.measure_feedback(snapshot))
-
-        of_maps = observe_feedback if looks_at_feedback(made) else None
-        with torch.enable_grad(), at_rest(self._engine):
-            self._engine.train_batch(x, y, None, observe, of_maps)
-        return measured
+        name, made = (probe, self._probe(probe, settings)) if isinstance(probe, str) else (type(probe).__name__, probe)
+        found = measured(self._engine, {name: made}, x, y)
+        return {key.removeprefix(f"{name}/"): value for key, value in found.items()}
 
     def _probe(self, name: str, settings: Mapping[str, Any]) -> Probe:
         record = self._catalogue.find("probe", name).record
@@ -327,10 +311,6 @@ class Trainer(nn.Module):
         optimizer = self._engine.forward_weights.optimizer
         groups: list[dict[str, Any]] = [] if optimizer is None else optimizer.param_groups
         return HostOptimizer(groups or [{"params": list(self.network.parameters()), "lr": 0.0}])
-
-    def check_host(self, host: Any) -> None:
-        """Refuse what a host asks for and a step cannot do; see :func:`tpzoo.check_host`."""
-        check_host(host)
 
 
 def _moved_seed(streams: Streams) -> int:

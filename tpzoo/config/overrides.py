@@ -16,8 +16,7 @@ from tpzoo.config.scalars import Unquoted
 
 def read_overrides(overrides: Sequence[str], problems: Problems) -> Layer:
     """Return all overrides as one layer; where two set the same place, the later one holds."""
-    tree: dict[Any, Any] = {}
-    places: dict[Path, Where] = {(): Where(COMMAND_LINE)}
+    layer = Layer({}, {(): Where(COMMAND_LINE)})
     for override in overrides:
         where = Where(COMMAND_LINE, override or "''")
         path, equals, text = override.partition("=")
@@ -26,35 +25,35 @@ def read_overrides(overrides: Sequence[str], problems: Problems) -> Layer:
             problems.add(where, (), "not of the form key=value")
             continue
         value = _value(text.strip(), where, problems)
-        if value is None:
-            continue
-        for key in reversed(keys):
-            value = {key: value}
-        _add(tree, value)
-        for end in range(1, len(keys) + 1):
-            places.setdefault(tuple(keys[:end]), where)
-        places.update(dict.fromkeys(_leaves(value), where))
-    return Layer(tree, places)
+        if value is not None:
+            _set(layer, keys, value, where)
+    return layer
 
 
 def read_settings(settings: Mapping[str, Any], problems: Problems) -> Layer:
     """Return settings from Python, by dotted path, as one layer; in order, as overrides of the command line are."""
-    tree: dict[Any, Any] = {}
-    places: dict[Path, Where] = {(): Where(PYTHON)}
+    layer = Layer({}, {(): Where(PYTHON)})
     for name, given in settings.items():
         where = Where(PYTHON, str(name))
         keys = str(name).split(".")
         if not all(keys) or len(keys) > DEEPEST:
             problems.add(where, (), "no path of a setting, such as optimizer.forward.lr")
             continue
-        value = layer_of({keys[-1]: given}, where, problems).tree
-        for key in reversed(keys[:-1]):
-            value = {key: value}
-        _add(tree, value)
-        for end in range(1, len(keys) + 1):
-            places.setdefault(tuple(keys[:end]), where)
-        places.update(dict.fromkeys(_leaves(value), where))
-    return Layer(tree, places)
+        read = layer_of({keys[-1]: given}, where, problems).tree
+        if read:
+            _set(layer, keys, read[keys[-1]], where)
+    return layer
+
+
+def _set(layer: Layer, keys: list[str], value: Any, where: Where) -> None:
+    """Put a value into a layer under a path."""
+    for key in reversed(keys):
+        value = {key: value}
+    _add(layer.tree, value)
+    places: Any = layer.places
+    for end in range(1, len(keys) + 1):
+        places.setdefault(tuple(keys[:end]), where)
+    places.update(dict.fromkeys(_leaves(value), where))
 
 
 def _value(text: str, where: Where, problems: Problems) -> Any | None:

@@ -6,12 +6,12 @@ folder) keeps it, and the file is looked for only when a run starts.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 from tpzoo.assembly.experiment import Experiment, StartFrom
 from tpzoo.config.problems import Problems, Where
+from tpzoo.digests import file_digest
 from tpzoo.errors import TpzooError
 from tpzoo.sealed import DamagedError, read_sealed
 
@@ -58,7 +58,6 @@ def digest_of(start: StartFrom) -> str:
     """The digest of the file with the weights; errors as :func:`file_of`."""
     file = file_of(start)
     try:
-        with file.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()[:LENGTH]
+        return file_digest(file)[:LENGTH]
     except OSError as error:
         raise TpzooError(f"{file} cannot be read: {error.strerror}") from error

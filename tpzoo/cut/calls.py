@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from tpzoo.cut.errors import CutError, line_of_error, reason
-from tpzoo.cut.modes import mode
+from tpzoo.cut.modes import in_mode
 
 
 @dataclass
@@ -57,7 +57,7 @@ def record(model: nn.Module, example: Tensor, training: bool) -> list[Call]:
         handles.append(each.register_forward_pre_hook(began, with_kwargs=True))
         handles.append(each.register_forward_hook(ended, with_kwargs=True))
     try:
-        with mode(model, training), torch.no_grad(), torch.random.fork_rng():
+        with in_mode(model, training), torch.no_grad(), torch.random.fork_rng():
             functional_call(model, {name: value.clone() for name, value in model.named_buffers()}, (example,))
     except Exception as error:  # a stranger's code can raise anything
         where = line_of_error(error)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -50,34 +49,22 @@ _MODULES: Mapping[Any, type[nn.Module]] = {
 
 def as_layer(node: fx.Node) -> nn.Module | None:
     """The module that does what a call of a function or method does to its first argument; None if none is known."""
-    if node.op not in ("call_function", "call_method") or any(isinstance(each, fx.Node) for each in _rest(node)):
-        return _flattened(node)
+    if node.op not in ("call_function", "call_method"):  # a module may be called "relu" too
+        return None
     rest, options = tuple(node.args[1:]), dict(node.kwargs)
+    if any(isinstance(each, fx.Node) for each in (*rest, *options.values())):
+        return _flattened(node)
     if node.target in ("mean", torch.mean) and (rest, options) in (((1,), {}), ((), {"dim": 1})):
         return TokenMean()
     if node.target in ("flatten", torch.flatten) and (rest, options) in (((1,), {}), ((), {"start_dim": 1})):
         return nn.Flatten()
     made = _MODULES.get(node.target)
-    options.pop("inplace", None)
-    try:
-        return recording(made(*rest, **options)) if made is not None and "inplace" not in _names(node, rest) else None
-    except TypeError:
+    if made is None or (made is nn.MaxPool2d and len(rest) > 4):  # its last two arguments come in another order
         return None
-
-
-def _rest(node: fx.Node) -> tuple[Any, ...]:
-    return (*node.args[1:], *node.kwargs.values())
-
-
-def _names(node: fx.Node, rest: tuple[Any, ...]) -> list[str]:
-    """What the positional arguments ``rest`` are called."""
-    target: Callable[..., Any] | str = node.target
-    if isinstance(target, str) or not rest:
-        return []
-    try:
-        return list(inspect.signature(target).parameters)[1 : 1 + len(rest)]
-    except ValueError:
-        return []
+    layer = made(*rest, **options)
+    if getattr(layer, "inplace", False):
+        layer.inplace = False  # type: ignore[assignment]  # what it is given is another layer's output
+    return recording(layer)
 
 
 def _flattened(node: fx.Node) -> nn.Module | None:

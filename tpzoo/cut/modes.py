@@ -9,7 +9,7 @@ from torch import nn
 
 
 @contextmanager
-def mode(module: nn.Module, training: bool) -> Iterator[None]:
+def in_mode(module: nn.Module, training: bool) -> Iterator[None]:
     """Put ``module`` into training or evaluation mode for a while; every part of it then has its own again."""
     before = [(each, each.training) for each in module.modules()]
     module.train(training)

@@ -10,7 +10,7 @@ from torch import fx, nn
 
 from tpzoo.cut.flow import Flow, remove_unused
 from tpzoo.cut.functions import as_layer, recording
-from tpzoo.cut.graph import GraphBlock, boundary
+from tpzoo.cut.graph import GraphBlock, boundary, graph_module
 from tpzoo.cut.places import has_matrix
 from tpzoo.engine.block import Block, ModuleBlock
 from tpzoo.engine.chain import Chain, LayerBlock, SplitChain
@@ -99,8 +99,7 @@ def _graph(flow: Flow, nodes: Sequence[fx.Node], before: fx.Node, after: fx.Node
             copy(node)
     graph.output(copies[after])
     remove_unused(graph)
-    named = {str(node.target): None for node in graph.nodes if node.op in ("call_module", "get_attr")}
-    return fx.GraphModule({name: _attribute(flow, name) for name in named}, graph)
+    return graph_module(flow.model, graph, flow.constants)
 
 
 def _out_of_place(node: fx.Node) -> fx.Node:
@@ -111,10 +110,3 @@ def _out_of_place(node: fx.Node) -> fx.Node:
     other = OUT_OF_PLACE.get(target) if node.op == "call_function" else None
     node.target = other or node.target
     return node
-
-
-def _attribute(flow: Flow, name: str) -> Any:
-    if name in flow.constants:
-        return flow.constants[name].clone()
-    *path, last = name.split(".")
-    return getattr(flow.model.get_submodule(".".join(path)), last)

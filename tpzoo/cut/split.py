@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tpzoo.cut.calls import Row, record, seen_rows
 from tpzoo.cut.errors import CutError
 from tpzoo.cut.flow import Flow, block_name, boundaries, carried, flow_of
-from tpzoo.cut.modes import mode
+from tpzoo.cut.modes import in_mode
 from tpzoo.cut.pieces import make_block
 from tpzoo.cut.places import Groups, SplitAt, groups_of
 from tpzoo.cut.trace import trace
@@ -96,7 +96,7 @@ def _blocks(
     merge: bool,
 ) -> dict[str, Block]:
     while True:
-        with mode(module, False):
+        with in_mode(module, False):
             flow = flow_of(module, *trace(module, groups, in_a_row, functions), groups, example)
         ends = boundaries(flow, merge)
         merged = _as_cut(flow, ends, groups)

@@ -18,8 +18,8 @@ from torch.overrides import TorchFunctionMode
 
 from tpzoo.cut.calls import Row
 from tpzoo.cut.errors import CutError, line_of_error, line_that_runs, reason
-from tpzoo.cut.graph import by_mode
-from tpzoo.cut.modes import mode
+from tpzoo.cut.graph import by_mode, graph_module
+from tpzoo.cut.modes import in_mode
 from tpzoo.cut.places import Groups
 
 PREFIX = "model"
@@ -64,7 +64,7 @@ def trace_opened(
             graphs = []
             for training in (True, False):
                 tracer = _Tracer(open_modules, {name: rows()[name] for name in in_a_row}, functions)
-                with mode(model, training), _left_alone(model, open_modules), torch.random.fork_rng():
+                with in_mode(model, training), _left_alone(model, open_modules), torch.random.fork_rng():
                     graphs.append((tracer.trace(_Whole(model)), tracer.constants))
             return _merged(*graphs)
         except _FailedError as error:
@@ -76,6 +76,19 @@ def trace_opened(
                 where = f" ({error.line})" if error.line else ""
                 hint = "move that code into a module of its own, which then stays whole"
                 raise CutError(f"its forward cannot be cut: {error.why}{where}", hint) from error
+
+
+def traced_module(model: nn.Module, open_modules: set[str]) -> fx.GraphModule:
+    """The code of a module, and of those in it that are opened, as one that holds the same layers and parameters.
+
+    Args:
+        open_modules: by name; all others are called whole.
+
+    Raises:
+        CutError: the module's own code cannot be traced.
+    """
+    graph, constants = trace_opened(model, open_modules)
+    return graph_module(model, graph, constants)
 
 
 def opened(groups: Groups) -> set[str]:

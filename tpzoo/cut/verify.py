@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from tpzoo.cut.errors import CutError, line_of_error, reason
-from tpzoo.cut.modes import mode
+from tpzoo.cut.graph import InOrder
+from tpzoo.cut.modes import in_mode
 from tpzoo.engine.network import Network
 
 TOLERANCE = 1e-5
@@ -30,19 +31,6 @@ class Observed:
     buffers: Mapping[int, Tensor]
 
 
-class _Blocks(nn.Module):
-    """The blocks one after the other, under the seed of whoever runs them."""
-
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, x: Tensor) -> Tensor:
-        for node in self.network.nodes:
-            x = self.network.block_of(node)(x)
-        return x
-
-
 def verify(model: nn.Module, network: Network, example: Tensor) -> None:
     """Check that both compute the same and that no block changes what it was given.
 
@@ -52,11 +40,11 @@ def verify(model: nn.Module, network: Network, example: Tensor) -> None:
     Raises:
         CutError: they differ, or two runs of the module itself do under one seed.
     """
-    blocks = _Blocks(network)
+    blocks = InOrder(network)
     names = {id(value): name for name, value in [*model.named_parameters(), *model.named_buffers()]}
     for training in (False, True):
         where = "in training mode" if training else "in evaluation mode"
-        with mode(model, training), mode(network, training):
+        with in_mode(model, training), in_mode(network, training):
             expected, again = _observe(model, example, where), _observe(model, example, where, gradients=False)
             found = _observe(blocks, example, where)
         if not torch.isfinite(expected.out).all():
@@ -124,7 +112,7 @@ def _distance(found: Tensor, expected: Tensor) -> float:
 
 
 def _check_purity(network: Network, x: Tensor) -> None:
-    with mode(network, False), torch.no_grad():
+    with in_mode(network, False), torch.no_grad():
         for node in network.nodes:
             given = x.clone()
             x = network.block_of(node)(given)

@@ -107,7 +107,7 @@ def find_runs(places: Sequence[Path]) -> Found:
     for place in places:
         if not place.is_dir():
             raise DataError(f"{place} is not a folder" if place.exists() else f"{place} does not exist")
-        inside = list(_run_folders(place, warnings))
+        inside = list(run_folders(place, warnings))
         if not inside:
             raise DataError(f"{place} holds no run: no folder in it has a metrics.csv or a config.yaml")
         for folder in inside:
@@ -126,7 +126,9 @@ def find_runs(places: Sequence[Path]) -> Found:
     return Found(runs, warnings)
 
 
-def _run_folders(place: Path, warnings: list[str]) -> Iterator[Path]:
+def run_folders(place: Path, warnings: list[str]) -> Iterator[Path]:
+    """The folders of runs in ``place``, at any depth; a warning for each folder that cannot be searched."""
+
     def refused(error: OSError) -> None:
         warnings.append(f"skipped: {error.filename} cannot be searched: {error.strerror}")
 

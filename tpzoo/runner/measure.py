@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import torch
 
-from tpzoo.engine.at_rest import at_rest
+from tpzoo.engine.at_rest import measured
 from tpzoo.engine.data import Split
-from tpzoo.engine.probe import FeedbackSnapshot, Snapshot, looks_at_feedback, named_values
 from tpzoo.runner.build import Built
 
 
@@ -36,28 +35,12 @@ def measure(built: Built, split: Split, batch_size: int) -> dict[str, Moments]:
     or running statistic is other after it than before.
     """
     engine, found = built.engine, dict[str, list[float]]()
-
-    def observe(snapshot: Snapshot) -> None:
-        for name, probe in built.probes.items():
-            note(named_values(name, probe.measure(snapshot)))
-
-    def observe_feedback(snapshot: FeedbackSnapshot) -> None:
-        for name in of_maps:
-            note(named_values(name, built.probes[name].measure_feedback(snapshot)))
-
-    def note(values: Mapping[str, float]) -> None:
-        measured.update({key: value for key, value in values.items() if key not in measured})
-
-    of_maps = [name for name, probe in built.probes.items() if looks_at_feedback(probe)]
     training = engine.network.training
     try:
         engine.network.train()
         for x, y in zip(torch.split(split.x, batch_size), torch.split(split.y, batch_size), strict=True):
-            measured: dict[str, float] = {}
             x, y = built.data.prepare(x, built.dtype), built.data.labels(y)
-            with at_rest(engine, streams=False):
-                engine.train_batch(x, y, None, observe, observe_feedback if of_maps else None)
-            for key, value in measured.items():
+            for key, value in measured(engine, built.probes, x, y, streams=False).items():
                 found.setdefault(key, []).append(value)
     finally:
         engine.network.train(training)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import tpzoo
-from tpzoo.cut.modes import mode
+from tpzoo.cut.modes import in_mode
 from tpzoo.engine.draw import under_seed
 
 IMAGES = torch.randn(4, 3, 12, 12, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -158,7 +158,7 @@ def test_the_cut_is_the_module(name: str, cut_in: bool, run_in: bool) -> None:
     assert list(network.blocks) == blocks
     assert all(part.training == cut_in for part in module.modules())
     original, _, _ = made(name)
-    with mode(original, run_in), mode(network, run_in):
+    with in_mode(original, run_in), in_mode(network, run_in):
         outs = []
         for each in (original, InOrder(network)):
             with under_seed(3, torch.device("cpu")):

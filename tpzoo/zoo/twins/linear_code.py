@@ -115,18 +115,3 @@ BACK: Mapping[Any, Back] = {
     torch.max_pool2d: unpooled,
     operator.getitem: placed,
 }
-
-DROPS = ("stochastic_depth", "drop_path")
-"""Functions of torchvision and timm that drop whole samples at random; their mean is the identity."""
-
-PARTS: Mapping[Any, str] = {"chunk": "chunk", torch.chunk: "chunk", "split": "split", torch.split: "split",
-                            "unbind": "unbind", torch.unbind: "unbind"}  # fmt: skip
-"""Calls that give several tensors: each is taken by its number."""
-
-JOINS = {torch.cat: "cat", torch.concat: "cat", torch.stack: "stack"}
-SUMS = {operator.add: 1, operator.iadd: 1, torch.add: 1, "add": 1, operator.sub: -1, operator.isub: -1, torch.sub: -1}
-PRODUCTS = {operator.mul, operator.imul, torch.mul, "mul"}
-QUOTIENTS = {operator.truediv, operator.itruediv, torch.div, "div"}
-MATRIX_PRODUCTS = {operator.matmul, torch.matmul, torch.bmm, "matmul", "bmm"}
-GATES = {torch.sigmoid, "sigmoid", F.sigmoid, F.hardsigmoid, F.softmax, torch.softmax, "softmax", torch.tanh, "tanh"}
-"""Code whose result is a gate or an attention matrix, where two values that depend on the input are multiplied."""
