@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import tpzoo
-from tests.support.command import tpzoo as command
+from tests.support.command import inside as command
 
 DEMO = str(Path(__file__).parents[2] / "configs" / "demo.yaml")
 
