@@ -16,7 +16,8 @@ none. `low_rank`: one dense matrix between two blocks would have held more than 
 """
 TRAINING = """Whether they learn: 200 steps in batches of 8 on noisy prototypes of ten classes, of each family its
 smallest listed model. The mean loss of the first and of the last 20 steps. All methods have Adam with rate 0.001 for
-the network (0.0001 for those that 0.001 breaks under one of the methods: SqueezeNet, VGG, ResMLP, ConvNeXt), the maps of L-DRL too, and sigma
+the network (0.0001 for those that 0.001 breaks under one of the methods: SqueezeNet, VGG,
+ResMLP, ConvNeXt), the maps of L-DRL too (0.01 with ConvNeXt, and sigma 0.1 there), and sigma
 0.03; nothing was searched. The command:
 
     python benchmarks/models.py train
