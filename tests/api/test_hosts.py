@@ -112,6 +112,23 @@ def test_lightning_stops_at_max_steps_saves_and_goes_on(tmp_path: Path) -> None:
     assert (third.global_step, module.trained.steps) == (7, 7)
 
 
+def test_lightnings_checkpoints_count_training_steps_and_hold_everything(tmp_path: Path) -> None:
+    every = lightning.pytorch.callbacks.ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=3, save_top_k=-1)
+    host = lightning.Trainer(max_epochs=2, default_root_dir=tmp_path, callbacks=[every], **QUIET)
+    host.fit(Hosted(), Fixed())
+    assert sorted(path.name for path in tmp_path.glob("*.ckpt")) == ["step=3.ckpt", "step=6.ckpt", "step=9.ckpt"]
+    module = Hosted()
+    kept = torch.load(tmp_path / "step=6.ckpt", weights_only=False)
+    module.load_state_dict(kept["state_dict"])
+    assert module.trained.steps == kept["global_step"] == 6
+    left = batches()[1][1:]
+    module.trained.train()
+    for x, y in left:
+        module.trained.step(x, y)
+    module.trained.end_epoch()
+    assert equal(module.trained.state_dict(), plain())
+
+
 def test_accelerate_ends_in_the_bits_of_a_plain_loop_and_goes_on(tmp_path: Path) -> None:
     def prepared() -> tuple[Any, tpzoo.Trainer, Any]:
         accelerator, made = accelerate.Accelerator(cpu=True), trainer()
