@@ -18,7 +18,8 @@ TRAINING = """Whether they learn: 200 steps in batches of 8 on noisy prototypes 
 smallest listed model. The mean loss of the first and of the last 20 steps. All methods have Adam with rate 0.001 for
 the network and for the maps of L-DRL, whose sigma is 0.03. Families that this rate breaks under one of the methods have
 0.0001 under all: SqueezeNet, VGG, ResMLP, ConvNeXt. With ConvNeXt the maps have rate 0.01 and sigma 0.1. No more was
-searched than this: on ConvNeXt three settings of L-DRL were tried, on SqueezeNet four, on ResMLP two. The command:
+searched than this, the first settings counted: L-DRL had five on SqueezeNet, four on ConvNeXt, two on ResMLP and VGG;
+backpropagation and the tied path had one, and the lower rate. The command:
 
     python benchmarks/models.py train
 """

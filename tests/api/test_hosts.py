@@ -121,9 +121,8 @@ def test_lightnings_checkpoints_count_training_steps_and_hold_everything(tmp_pat
     kept = torch.load(tmp_path / "step=6.ckpt", weights_only=False)
     module.load_state_dict(kept["state_dict"])
     assert module.trained.steps == kept["global_step"] == 6
-    left = batches()[1][1:]
     module.trained.train()
-    for x, y in left:
+    for x, y in batches()[1][1:]:  # six steps are the first epoch and one batch of the second
         module.trained.step(x, y)
     module.trained.end_epoch()
     assert equal(module.trained.state_dict(), plain())

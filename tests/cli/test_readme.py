@@ -54,6 +54,7 @@ def test_no_command_is_left_out() -> None:
 
 
 def test_what_it_shows_of_python_runs(at_home: Path) -> None:
+    """As the commands: for one epoch."""
     x, y = torch.rand(8, 20), torch.arange(8) % 3
     net = torch.nn.Sequential(torch.nn.Linear(20, 6), torch.nn.Tanh(), torch.nn.Linear(6, 3))
     images = np.random.default_rng(0).integers(0, 256, (4, 1, 28, 28), dtype=np.uint8)

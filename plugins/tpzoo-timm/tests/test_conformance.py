@@ -1,11 +1,6 @@
-"""tpzoo's own checks, on all twins and on small models whose blocks differ most.
-
-With TPZOO_TEST_ALL=1, on one small model of every family that halves images in another way.
-"""
+"""tpzoo's own checks, on all twins and on one small model of every family that halves images in another way."""
 
 from __future__ import annotations
-
-import os
 
 import pytest
 
@@ -16,12 +11,7 @@ from tpzoo.testing import check
 CATALOGUE = load_catalogue(["tpzoo_timm.plugin"])
 
 
-NAMES = ["test_resnet", "test_vit"]
-if os.environ.get("TPZOO_TEST_ALL"):
-    NAMES += ["test_convnext", "test_efficientnet", "test_byobnet"]
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["test_resnet", "test_convnext", "test_vit", "test_efficientnet", "test_byobnet"])
 def test_conformance(name: str) -> None:
     outcomes = check(CATALOGUE.find("architecture", f"timm/{name}").record, CATALOGUE)
     assert len(outcomes) > 10
