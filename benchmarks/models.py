@@ -201,8 +201,8 @@ def cells(names: list[str]) -> dict[str, Any]:
 
 
 SLOWER = ("squeezenet", "vgg", "resmlp", "convnext")
-"""Families that are trained at 0.0001 under every method, because at 0.001 one of them fails: SqueezeNet's last ReLU dies
-and VGG says always the same, under backpropagation too; L-DRL breaks on ResMLP and stands still on ConvNeXt."""
+"""Families that are trained at 0.0001 under every method, because at 0.001 one of them fails: SqueezeNet's last ReLU
+dies and VGG says always the same, under backpropagation too; L-DRL breaks on ResMLP and stands still on ConvNeXt."""
 
 FEEDBACK = {"learner.sigma": 0.03, "optimizer.feedback.lr": 1e-3}
 STRONGER = {"convnext": {"learner.sigma": 0.1, "optimizer.feedback.lr": 1e-2}}
